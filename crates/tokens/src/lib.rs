@@ -1,1 +1,20 @@
-//! Placeholder head, replaced with the first real module.
+//! The ground that grammar masks and drafting stand on: what a vocabulary is, and the two shapes they exchange.
+//!
+//! - [`TokenizerInfo`]: the bytes of every token, and which tokens are symbols rather than text.
+//! - [`TokenTrie`]: byte strings as a trie that is laid out for mask walks.
+//! - [`bitmask`]: rows of bits over a vocabulary, 1 = allowed.
+//! - [`DraftTree`]: proposed continuations of one sequence.
+//!
+//! Nothing here knows a grammar, a model or Python.
+
+pub mod bitmask;
+mod draft_tree;
+mod info;
+mod trie;
+
+pub use draft_tree::{DraftTree, DraftTreeError, MAX_TREE_NODES};
+pub use info::{TokenizerInfo, TokenizerInfoError, MAX_VOCAB_SIZE};
+pub use trie::{NodeId, PreorderNode, TokenTrie, TrieNode, NONE, WIDE_NODE_CHILDREN};
+
+/// The index of a token in its vocabulary.
+pub type TokenId = u32;
