@@ -1,1 +1,17 @@
-//! Placeholder head, replaced with the first real module.
+//! Regular languages over Unicode text, as hash-consed terms with lazy derivatives.
+//!
+//! A [`Regexes`] arena owns every term. A term is its own automaton state: [`Regexes::step`] gives the term that is left
+//! after one character (Brzozowski), so *and*, *or*, *not* and counted repetition cost nothing until text arrives, and equal
+//! states are one state by hash-consing. Characters are code points without surrogates; UTF-8 and JSON escapes are composed
+//! on top by whoever reads bytes and never enter a term.
+//!
+//! Overview: [`CharSet`] (sets of characters), [`Regexes`] and [`RegexId`] (terms and their constructors), [`Row`] (the
+//! outgoing edges of a term), liveness and its fuel in `live.rs`.
+mod charset;
+mod live;
+mod regex;
+mod row;
+
+pub use charset::{CharSet, MAX_CHAR};
+pub use regex::{Limit, RegexId, Regexes, INFINITE};
+pub use row::Row;
