@@ -115,6 +115,29 @@ def test_mistral_tokenizer_objects() -> None:
     assert vocabulary_from_mistral(tokenizer.instruct_tokenizer.tokenizer) == expected
 
 
+def test_transformers_tokenizer_around_sentencepiece() -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
+    path = resource("mistral_common", "data", "mistral_instruct_tokenizer_240323.model.v3")
+    tokenizer = transformers.GPTSw3Tokenizer(
+        vocab_file=str(path), unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+    tokenizer.add_tokens(["<tool call>"])
+    vocabulary = vocabulary_from_huggingface(tokenizer)
+    model = vocabulary_from_sentencepiece(path)
+    assert vocabulary.vocab == (*model.vocab, b"<pad>", b"<tool call>")
+    assert vocabulary.special_token_ids == (*model.special_token_ids, 32_768)
+    assert vocabulary.stop_token_ids == (2,)
+
+
+def test_transformers_tokenizer_around_tekken() -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    mistral = pytest.importorskip("mistral_common.tokens.tokenizers.tekken", reason="mistral-common is not installed")
+    path = resource("mistral_common", "data", "tekken_240911.json")
+    tokenizer = transformers.MistralCommonBackend(tokenizer_path=str(path))
+    assert vocabulary_from_huggingface(tokenizer) == vocabulary_from_mistral(mistral.Tekkenizer.from_file(path))
+
+
 def test_anthropic() -> None:
     tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
     tokenizer = tokenizers.Tokenizer.from_file(str(resource("anthropic", "tokenizer.json")))

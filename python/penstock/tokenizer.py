@@ -335,24 +335,32 @@ def _sentencepiece_pieces(processor: Any) -> tuple[dict[int, bytes], set[int]]:
     """The bytes of every piece, and the ids of those that are no text."""
     ids = range(processor.get_piece_size())
     special = {id for id in ids if processor.is_control(id) or processor.is_unknown(id)}
-    spelled = {}
-    for id in ids:
-        piece = processor.id_to_piece(id)
-        if id in special:
-            spelled[id] = piece.encode()
-        elif processor.is_byte(id):
-            spelled[id] = _spell_byte_fallback(piece)
-        else:
-            spelled[id] = piece.replace(WORD_START, " ").encode()
+    pieces = {id: processor.id_to_piece(id) for id in ids}
+    spelled = {id: piece.encode() if id in special else _spell_piece(piece, processor) for id, piece in pieces.items()}
     return spelled, special
 
 
+def _spell_piece(piece: str, processor: Any) -> bytes:
+    if processor.is_byte(processor.piece_to_id(piece)):
+        return _spell_byte_fallback(piece)
+    return piece.replace(WORD_START, " ").encode()
+
+
 def _from_slow_sentencepiece(tokenizer: Any, vocab_size: int | None, stop_token_ids: Iterable[int] | None) -> Vocabulary:
-    """A transformers tokenizer around a SentencePiece model; its added tokens are text as they stand."""
-    spelled, special = _sentencepiece_pieces(tokenizer.sp_model)
-    for id, token in tokenizer.added_tokens_decoder.items():
-        spelled[id] = token.content.encode()
-    special |= set(tokenizer.all_special_ids)
+    """A transformers tokenizer around a SentencePiece model.
+
+    Ids are those of the tokenizer, which may shift the model's. Its added tokens are text as they stand.
+    """
+    processor = tokenizer.sp_model
+    added = tokenizer.added_tokens_decoder
+    special = set(tokenizer.all_special_ids) | {id for id, token in added.items() if token.special}
+    spelled = {}
+    for piece, id in tokenizer.get_vocab().items():
+        place = processor.piece_to_id(piece)
+        if id not in added and (processor.is_control(place) or processor.id_to_piece(place) != piece):
+            special.add(id)
+        is_plain = id in added or id in special
+        spelled[id] = piece.encode() if is_plain else _spell_piece(piece, processor)
     if stop_token_ids is None:
         stop_token_ids = _huggingface_stop_ids(tokenizer, {})
     return _vocabulary(spelled, stop_token_ids, special, vocab_size)
