@@ -48,8 +48,15 @@ def survivors(z: dict[int, float], top_k: int | None, top_p: float | None, min_p
 
 
 def choose(
-    logits: list[float], allowed: set[int], temperature: float, seed: int, sample: int, output_index: int,
-    top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+    logits: list[float],
+    allowed: set[int],
+    temperature: float,
+    seed: int,
+    sample: int,
+    output_index: int,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
 ) -> int:
     """The chosen id; `logits` are already processed."""
     if temperature == 0:

@@ -7,7 +7,6 @@ import threading
 import numpy as np
 import pytest
 from helpers.oracle import Drafts, OracleContext, PlainTree, ToyMatcher, prompt_lookup
-
 from penstock.decoding.engine import Engine, Job
 from penstock.decoding.lookahead import Lookahead
 from penstock.decoding.sequence import Sequence
@@ -25,8 +24,13 @@ def run(strategy, *, context=None, prompts=PROMPTS, temperature=0.0, max_tokens=
     jobs = []
     for index, prompt in enumerate(prompts):
         sequence = Sequence(
-            prompt, {"target": context}, sampling=Sampling(temperature=temperature, **sampling), seed=index, max_tokens=max_tokens,
-            stop_token_ids={STOP}, matcher=matcher() if matcher else None,
+            prompt,
+            {"target": context},
+            sampling=Sampling(temperature=temperature, **sampling),
+            seed=index,
+            max_tokens=max_tokens,
+            stop_token_ids={STOP},
+            matcher=matcher() if matcher else None,
         )
         jobs.append(engine.submit(Job(sequence, strategy, _finish)))
     engine.drive(lambda: all(job.done for job in jobs))
@@ -73,14 +77,25 @@ def four_letters(prefix):
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("grammar", [None, four_letters])
 @pytest.mark.parametrize(
-    "sampling", [{}, {"top_k": 5, "repetition_penalty": 1.3, "no_repeat_ngram_size": 2}, {"top_p": 0.8, "min_p": 0.01, "presence_penalty": 1.0}]
+    "sampling",
+    [
+        {},
+        {"top_k": 5, "repetition_penalty": 1.3, "no_repeat_ngram_size": 2},
+        {"top_p": 0.8, "min_p": 0.01, "presence_penalty": 1.0},
+    ],
 )
 def test_drafts_do_not_change_the_text(temperature, grammar, sampling) -> None:
     matcher = (lambda: ToyMatcher(grammar, {STOP})) if grammar else None
     options = dict(temperature=temperature, matcher=matcher, **sampling)
     expected = outputs(run(plain, **options))
     nothing = Drafts(lambda prefix, budget, random: ([], []))
-    drafters = [nothing, Drafts(hostile), Drafts(hostile, seed=5), Drafts(prompt_lookup), oracle_drafts([t for t, _ in expected], PROMPTS)]
+    drafters = [
+        nothing,
+        Drafts(hostile),
+        Drafts(hostile, seed=5),
+        Drafts(prompt_lookup),
+        oracle_drafts([t for t, _ in expected], PROMPTS),
+    ]
     for drafter in drafters:
         for budget in (0, 1, 13):
             assert outputs(run(Lookahead(drafter, budget=budget), **options)) == expected
@@ -101,7 +116,14 @@ def test_a_batch_is_its_rows_one_by_one(temperature) -> None:
     together = outputs(run(plain, temperature=temperature))
     assert together[2:3] != together[0:1]
     for index, prompt in enumerate(PROMPTS):
-        sequence = Sequence(prompt, {"target": OracleContext()}, sampling=Sampling(temperature=temperature), seed=index, max_tokens=40, stop_token_ids={STOP})
+        sequence = Sequence(
+            prompt,
+            {"target": OracleContext()},
+            sampling=Sampling(temperature=temperature),
+            seed=index,
+            max_tokens=40,
+            stop_token_ids={STOP},
+        )
         engine = Engine()
         job = engine.submit(Job(sequence, plain, _finish))
         engine.drive(lambda job=job: job.done)
@@ -110,7 +132,14 @@ def test_a_batch_is_its_rows_one_by_one(temperature) -> None:
 
 def test_rows_share_forwards_and_the_rest_waits() -> None:
     context = OracleContext()
-    run(plain, context=context, engine=Engine(max_rows=3), max_tokens=5, prompts=[[n] for n in range(2, 12)], logit_bias={STOP: -1e9})
+    run(
+        plain,
+        context=context,
+        engine=Engine(max_rows=3),
+        max_tokens=5,
+        prompts=[[n] for n in range(2, 12)],
+        logit_bias={STOP: -1e9},
+    )
     assert max(context.batch_sizes) == 3
     assert context.committed == {}
     assert context.open == {}
@@ -146,7 +175,16 @@ def test_a_failing_forward_fails_the_guilty_row_alone() -> None:
 def test_a_dead_end_and_a_bad_tree_fail_their_row() -> None:
     results = run(plain, matcher=lambda: ToyMatcher(lambda prefix: {7} if len(prefix) < 2 else set(), {STOP}))
     assert all(isinstance(r, DeadEndError) for r in results)
-    for columns in (([8], [-1]), ([0, 1], [-1, 1]), ([0, 99], [-1, 0]), ([0, -1], [-1, 0]), ([0], [0]), ([0, 3], [-1]), ([], [])):
+    for columns in (
+        ([8], [-1]),
+        ([0, 1], [-1, 1]),
+        ([0, 99], [-1, 0]),
+        ([0, -1], [-1, 0]),
+        ([0], [0]),
+        ([0, 3], [-1]),
+        ([], []),
+    ):
+
         class Bad:
             def start(self, prompt_ids, *, noise=None):
                 return self
@@ -199,7 +237,9 @@ def test_threads_join_one_batch() -> None:
     gate, answers = threading.Barrier(4), {}
 
     def work(index):
-        sequence = Sequence(PROMPTS[index], {"target": context}, sampling=Sampling(), seed=index, max_tokens=30, stop_token_ids={STOP})
+        sequence = Sequence(
+            PROMPTS[index], {"target": context}, sampling=Sampling(), seed=index, max_tokens=30, stop_token_ids={STOP}
+        )
         job = engine.submit(Job(sequence, plain, _finish))
         gate.wait()
         engine.drive(lambda: job.done)

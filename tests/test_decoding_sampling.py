@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from penstock.decoding.sampling import GumbelNoise, SamplingState, choose, log_softmax, process
 from penstock.errors import DeadEndError, GenerationError
 from penstock.sampling import Sampling
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from reference import sampling as slow  # noqa: E402
+from reference import sampling as slow
 
 
 def bitmask(allowed: set[int], vocab_size: int) -> np.ndarray:
@@ -35,7 +34,9 @@ def state(sampling: Sampling, seed: int = 0, sample: int = 0, prompt: list[int] 
 @given(data=st.data())
 def test_the_choice_equals_its_slow_twin(data) -> None:
     vocab = data.draw(st.integers(1, 70))
-    logits = np.asarray(data.draw(st.lists(st.sampled_from([-50.0, -3.0, 0.0, 0.5, 1.0, 4.0, 9.0]), min_size=vocab, max_size=vocab)))
+    logits = np.asarray(
+        data.draw(st.lists(st.sampled_from([-50.0, -3.0, 0.0, 0.5, 1.0, 4.0, 9.0]), min_size=vocab, max_size=vocab))
+    )
     allowed = data.draw(st.sets(st.integers(0, vocab - 1), min_size=1))
     options = {
         "top_k": data.draw(st.sampled_from([None, 1, 3, 100])),
@@ -117,8 +118,20 @@ def test_no_token_left_is_a_dead_end_and_nan_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("temperature", -1), ("top_k", 0), ("top_p", 0), ("min_p", 2), ("repetition_penalty", 0), ("seed", -1), ("num_samples", 0),
-     ("logprobs", -1), ("stop", ("",)), ("no_repeat_ngram_size", -1), ("bad_words_ids", ((),)), ("presence_penalty", float("inf"))],
+    [
+        ("temperature", -1),
+        ("top_k", 0),
+        ("top_p", 0),
+        ("min_p", 2),
+        ("repetition_penalty", 0),
+        ("seed", -1),
+        ("num_samples", 0),
+        ("logprobs", -1),
+        ("stop", ("",)),
+        ("no_repeat_ngram_size", -1),
+        ("bad_words_ids", ((),)),
+        ("presence_penalty", float("inf")),
+    ],
 )
 def test_sampling_refuses_what_makes_no_sense(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):

@@ -20,7 +20,7 @@ class Sampling:
     then the token with the largest `logit / temperature + Gumbel noise` is taken. The noise is a hash of (seed, sample,
     output index, token id): one seed gives one text, whatever is drafted and whoever shares the batch.
 
-    `temperature`: 0 takes the most likely token, the lowest id among equals. `seed`: None draws one, and `Result.seed` tells it.
+    `temperature`: 0 takes the most likely token, the lowest id among equals. `seed`: None draws one; `Result.seed` tells it.
     `num_samples`: independent texts of one prompt, in `Result.samples`. `logprobs`: None for none; k adds to each token the
     k most likely ones, in natural logarithms of the model's own distribution, before penalties, mask and temperature.
     `stop`: texts that end the output and are not part of it. `repetition_penalty` looks at prompt and output,

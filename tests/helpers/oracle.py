@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 
 import numpy as np
-
 from penstock.decoding.context import check_growth
 
 

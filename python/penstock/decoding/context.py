@@ -77,7 +77,9 @@ def check_growth(growth: Growth, num_open: int, vocab_size: int) -> None:
     if not growth.token_ids:
         raise ValueError("a growth has no nodes; give at least one token")
     if len(growth.token_ids) != len(growth.parents):
-        raise ValueError(f"`{len(growth.token_ids)}` tokens but `{len(growth.parents)}` parents; give one parent for each token")
+        raise ValueError(
+            f"`{len(growth.token_ids)}` tokens but `{len(growth.parents)}` parents; give one parent for each token"
+        )
     for i, (token, parent) in enumerate(zip(growth.token_ids, growth.parents, strict=True)):
         if not 0 <= token < vocab_size:
             raise ValueError(f"token `{token}` is outside the vocabulary of `{vocab_size}`; ids start at 0")

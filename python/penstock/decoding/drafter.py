@@ -49,5 +49,5 @@ class Drafter(Protocol):
     """Starts sessions; shared by many texts at once."""
 
     def start(self, prompt_ids: Sequence[int], *, noise: GumbelNoise | None = None) -> DraftSession | Any:
-        """Open the session of one text. `noise.at(output_index, token_ids)` is what the sampler will add: drafters may read it."""
+        """Open the session of one text; drafters may read `noise.at(output_index, token_ids)`, which the sampler will add."""
         ...

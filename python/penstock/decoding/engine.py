@@ -152,7 +152,9 @@ class Engine:
             raise
 
     def _wanted_contexts(self) -> list[Context]:
-        return list({id(context): context for job in self._live.values() for context in job.sequence.contexts.values()}.values())
+        return list(
+            {id(context): context for job in self._live.values() for context in job.sequence.contexts.values()}.values()
+        )
 
     def _sweep(self) -> None:
         """Let cancelled jobs go. The caller holds the turn, and nobody steps."""

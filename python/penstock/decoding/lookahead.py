@@ -106,7 +106,9 @@ def _check_tree(token_ids: list[int], parents: list[int], sequence: Sequence) ->
     if not token_ids or len(token_ids) != len(parents):
         problem = f"`{len(token_ids)}` tokens and `{len(parents)}` parents"
     elif token_ids[0] != sequence.last_token_id or parents[0] != -1:
-        problem = f"node 0 is token `{token_ids[0]}` under `{parents[0]}`, not the last token `{sequence.last_token_id}` under `-1`"
+        problem = (
+            f"node 0 is token `{token_ids[0]}` under `{parents[0]}`, not the last token `{sequence.last_token_id}` under `-1`"
+        )
     elif not all(0 <= parent < node for node, parent in enumerate(parents) if node):
         problem = "a parent that does not come before its child"
     elif not 0 <= min(token_ids) <= max(token_ids) < vocab_size:

@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from penstock.errors import DeadEndError, GenerationError
 from penstock.sampling import Sampling
 
-__all__ = ["GumbelNoise", "NOISE_RANGE", "SamplingState", "allowed_ids", "choose", "log_softmax", "process"]
+__all__ = ["NOISE_RANGE", "GumbelNoise", "SamplingState", "allowed_ids", "choose", "log_softmax", "process"]
 
 NOISE_RANGE = 41.0  # noise lies in [-3.6, 36.8], so this margin can never be made up
 _GAMMA = 0x9E3779B97F4A7C15
@@ -158,9 +157,7 @@ def _sample(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float, st
     return int(winners.min())
 
 
-def _truncate(
-    tokens: NDArray[np.int64], z: NDArray[np.float64], s: Sampling
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _truncate(tokens: NDArray[np.int64], z: NDArray[np.float64], s: Sampling) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Keep the top-k, of these the smallest set that reaches top-p, of these what reaches min-p of the best."""
     order = np.lexsort((tokens, -z))[: s.top_k]
     tokens, z = tokens[order], z[order]

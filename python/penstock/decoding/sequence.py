@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from penstock.decoding.context import Context, Growth, Logits, Row, chain
 from penstock.decoding.sampling import GumbelNoise, SamplingState, choose, log_softmax
 from penstock.decoding.text import TextAssembler
