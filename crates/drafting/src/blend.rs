@@ -5,9 +5,10 @@
 //! continuations seen so far (from the longest level down to this one). With E = 1 at first:
 //!
 //! ```text
-//! K = strength * D / l^exponent     p(t) += E c(t) / (N + K)     E *= K / (N + K)
+//! K = strength * D / l^exponent * min(1, knee / l)^2     p(t) += E c(t) / (N + K)     E *= K / (N + K)
 //! ```
 //!
+//! Short matches are trusted little; past the knee a match is a copy in progress, and trust grows fast.
 //! What is left of E goes to frequent tokens (`tree`). Places of other requests count `other_weight` each.
 
 /// Numbers of the blend. The defaults were chosen once, on recorded decodings of four tasks, and serve all of them.
@@ -21,6 +22,8 @@ pub struct BlendOptions {
     pub strength: f64,
     /// How fast trust grows with the match length: the `exponent` of the rule.
     pub exponent: f64,
+    /// Match length in tokens from which on trust grows two powers faster.
+    pub knee: f64,
     /// The share of the last E that frequent tokens get.
     pub frequent_share: f64,
     /// Nodes whose estimated probability of being reached is below this are not proposed.
@@ -31,10 +34,11 @@ impl Default for BlendOptions {
     fn default() -> BlendOptions {
         BlendOptions {
             max_places: 64,
-            other_weight: 0.5,
+            other_weight: 0.4,
             strength: 3.0,
-            exponent: 1.0,
-            frequent_share: 0.5,
+            exponent: 0.8,
+            knee: 14.0,
+            frequent_share: 0.4,
             floor: 1e-6,
         }
     }
@@ -74,7 +78,10 @@ pub(crate) struct Blend {
 impl Blend {
     /// Scratch for these options.
     pub(crate) fn new(options: &BlendOptions) -> Blend {
-        let strengths = (0..=MAX_MATCH).map(|len| options.strength / (len.max(1) as f64).powf(options.exponent));
+        let strengths = (0..=MAX_MATCH).map(|len| {
+            let len = len.max(1) as f64;
+            options.strength / len.powf(options.exponent) * (options.knee / len).min(1.0).powi(2)
+        });
         Blend {
             strengths: strengths.collect(),
             ..Blend::default()

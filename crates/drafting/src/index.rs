@@ -444,7 +444,7 @@ impl Drop for Request {
     }
 }
 
-fn check_limits(budget: usize, width_cost: Option<f64>) -> Result<(), DraftingError> {
+pub(crate) fn check_limits(budget: usize, width_cost: Option<f64>) -> Result<(), DraftingError> {
     if budget > MAX_BUDGET {
         let message = format!("a budget of `{budget}` nodes exceeds `{MAX_BUDGET}`; ask for fewer");
         return Err(DraftingError::limit("draft_budget", message));

@@ -12,8 +12,10 @@ mod frequencies;
 mod index;
 mod store;
 mod tree;
+mod trie;
 
 pub use blend::BlendOptions;
 pub use error::DraftingError;
 pub use index::{IndexOptions, IndexStats, Request, RequestId, RetrievalIndex, MAX_BUDGET};
-pub use tree::{Limits, Proposal, Source};
+pub use tree::{Proposal, Source};
+pub use trie::{TrieMode, TrieOptions, TrieRequest, TrieSource, TrieStore};
