@@ -130,6 +130,20 @@ def test_transformers_tokenizer_around_sentencepiece() -> None:
     assert vocabulary.stop_token_ids == (2,)
 
 
+@pytest.mark.parametrize("family", ["LlamaTokenizer", "GemmaTokenizer"])
+def test_huggingface_spells_sentencepiece_like_the_model(family: str) -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    sentencepiece = pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
+    path = resource("mistral_common", "data", "mistral_instruct_tokenizer_240323.model.v3")
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    ids = {processor.id_to_piece(id): id for id in range(len(processor))}
+    tokenizer = getattr(transformers, family)(vocab=ids, merges=[], eos_token="</s>", bos_token="<s>", unk_token="<unk>")
+    vocabulary = vocabulary_from_huggingface(tokenizer)
+    assert vocabulary.vocab[: len(ids)] == vocabulary_from_sentencepiece(processor).vocab
+    assert vocabulary.stop_token_ids == (2,)
+    assert set(tokenizer.all_special_ids) == set(vocabulary.special_token_ids)
+
+
 def test_transformers_tokenizer_around_tekken() -> None:
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     mistral = pytest.importorskip("mistral_common.tokens.tokenizers.tekken", reason="mistral-common is not installed")
@@ -146,6 +160,8 @@ def test_anthropic() -> None:
     assert vocabulary.special_token_ids == (0, 1, 2, 3, 4)
     # The tokenizer normalises its input to NFKC before it cuts it.
     check_text(vocabulary, tokenizer.encode(TEXT).ids, unicodedata.normalize("NFKC", TEXT))
+    for id, token in enumerate(vocabulary.vocab):
+        assert tokenizer.decode([id], skip_special_tokens=False) == token.decode(errors="replace")
     check_all_bytes_are_tokens(vocabulary)
 
 
