@@ -6,12 +6,17 @@
 //! on top by whoever reads bytes and never enter a term.
 //!
 //! Overview: [`CharSet`] (sets of characters), [`Regexes`] and [`RegexId`] (terms and their constructors), [`Row`] (the
-//! outgoing edges of a term), liveness and its fuel in `live.rs`.
+//! outgoing edges of a term), liveness and its fuel in `live.rs`;
+//! [`parse`] and [`parse_search`] read regular expressions, and `lower.rs` resolves their assertions.
 mod charset;
 mod live;
+mod lower;
+mod parse;
+mod pattern;
 mod regex;
 mod row;
 
 pub use charset::{CharSet, MAX_CHAR};
+pub use parse::{parse, parse_search, Dialect, ParseError, ParseErrorKind};
 pub use regex::{Limit, RegexId, Regexes, INFINITE};
 pub use row::Row;

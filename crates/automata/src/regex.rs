@@ -4,6 +4,7 @@
 //! small, and it is also what makes *positive* terms (without *and* and *not*) live by construction, since every empty part
 //! has been deleted.
 use crate::charset::CharSet;
+use crate::pattern::{Interner, Loop, Pattern};
 use crate::row::Row;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -77,6 +78,11 @@ pub(crate) enum Node {
         high: u32,
         depth: u32,
     },
+    /// A repetition whose body asserts something of its place; see `lower.rs`.
+    Loop {
+        spec: u32,
+        place: u8,
+    },
     /// A symbol that is no character: a rule call, a token, a JSON value. Only [`Regexes::externals`] reads it.
     External(u32),
 }
@@ -100,6 +106,8 @@ pub struct Regexes {
     pub(crate) live: Vec<Option<bool>>,
     pub(crate) words: Vec<Arc<[Box<[u32]>]>>,
     word_lists: FxHashMap<Arc<[Box<[u32]>]>, u32>,
+    pub(crate) patterns: Interner<Pattern>,
+    pub(crate) loops: Interner<Loop>,
     /// `max_emptiness_states`: how many states one emptiness question may look at.
     pub max_emptiness_states: usize,
     /// `max_regex_states`: how many terms the arena may hold.
@@ -123,6 +131,8 @@ impl Regexes {
             live: Vec::new(),
             words: Vec::new(),
             word_lists: FxHashMap::default(),
+            patterns: Interner::default(),
+            loops: Interner::default(),
             max_emptiness_states: 100_000,
             max_regex_states: 4_000_000,
         };
@@ -196,6 +206,11 @@ impl Regexes {
         match node {
             Node::Never | Node::Class(_) => plain(false),
             Node::Empty => plain(true),
+            Node::Loop { spec, place } => Facts {
+                nullable: self.loop_is_nullable(*spec, *place),
+                positive: false,
+                external: false,
+            },
             Node::External(_) => Facts {
                 external: true,
                 ..plain(false)

@@ -158,6 +158,10 @@ impl Regexes {
                 let rest = self.repeat(body, min.saturating_sub(1), max);
                 self.row(body)?.map(|target| self.concat(target, rest))
             }
+            Node::Loop { spec, place } => {
+                let unrolled = self.unroll(spec, place);
+                (*self.row(unrolled)?).clone()
+            }
             Node::Words { list, low, high, depth } => self.words_row(list, low, high, depth),
         })
     }
