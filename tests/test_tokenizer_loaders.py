@@ -62,6 +62,7 @@ def test_byte_level() -> None:
 
 def test_bytes_follow_the_decoder() -> None:
     tokenizer = byte_level_tokenizer()
+    tokenizer.add_tokens(["naïve", "Ġx", "日本", "｜end▁of｜"])
     vocabulary = vocabulary_from_huggingface(tokenizer)
     for id in range(vocabulary.vocab_size):
         text = vocabulary.vocab[id].decode(errors="replace")

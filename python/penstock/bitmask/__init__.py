@@ -40,6 +40,7 @@ def apply_token_bitmask_inplace(logits: Any, bitmask: Any, *, rows: Sequence[int
     logits: `[num_rows, num_logits]`, or `[num_logits]` as one row; NumPy (float16, float32, float64) or torch (these
         and bfloat16, on any device). Columns without a bit, the padding of a model's head, are disallowed.
     bitmask: int32 `[num_rows, num_words]`, or `[num_words]` as one row; NumPy or torch, on the CPU or beside the logits.
+        From pinned memory the copy to the device runs on: do not refill it before the stream has reached the kernel.
     rows: the rows to mask, the same in logits and bitmask; the others stay as they are. All rows by default, and then
         logits and bitmask have as many.
 
