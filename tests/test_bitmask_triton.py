@@ -43,6 +43,24 @@ def test_kernel_in_the_interpreter() -> None:
     assert done.stdout == "agree\n"
 
 
+@pytest.mark.parametrize("has_rows", [False, True])
+@pytest.mark.parametrize("dtype", ["fp16", "bf16", "fp32"])
+def test_kernel_compiles_without_a_gpu(dtype: str, has_rows: bool) -> None:
+    import triton
+    from penstock.bitmask.triton import BLOCK_WORDS, _apply_bitmask_kernel
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    pointers = {"logits_ptr": f"*{dtype}", "bitmask_ptr": "*i32", "rows_ptr": "*i64" if has_rows else "*i32"}
+    sizes = dict.fromkeys(("num_logits", "num_words", "logits_stride", "bitmask_stride"), "i32")
+    signature = pointers | sizes | {"has_rows": "constexpr", "block": "constexpr"}
+    constants = {"has_rows": has_rows, "block": BLOCK_WORDS}
+    source = ASTSource(fn=_apply_bitmask_kernel, signature=signature, constexprs=constants)
+    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
+    # Loading the logits too would take as many loads as stores: the kernel only writes them.
+    assert compiled.asm["ptx"].count("ld.global") * 4 < compiled.asm["ptx"].count("st.global")
+
+
 def test_kernel_on_the_gpu() -> None:
     import torch
 
