@@ -7,6 +7,7 @@
 use crate::blend::BlendOptions;
 use crate::budget::Calibration;
 use crate::error::DraftingError;
+use crate::noise::Noise;
 use crate::store::{Segment, Store};
 use crate::tree::{Limits, Proposal, Stores, TreeBuilder};
 use rustc_hash::FxHashMap;
@@ -187,7 +188,7 @@ impl Inner {
 /// use penstock_drafting::{IndexOptions, RetrievalIndex};
 /// let index = RetrievalIndex::new(IndexOptions::default());
 /// let mut request = index.start(&[1, 2, 3, 4, 1, 2], true, "").unwrap();
-/// let tree = request.propose(2, None).unwrap();
+/// let tree = request.propose(2, None, None).unwrap();
 /// assert_eq!(tree.token_ids, [2, 3, 4]);
 /// request.extend(&[3, 4, 9]).unwrap();
 /// request.finish();
@@ -326,6 +327,10 @@ impl Request {
         self.segment.len()
     }
 
+    fn num_output(&self) -> usize {
+        self.segment.len().saturating_sub(self.prompt_len)
+    }
+
     /// False once the text no longer fits into the index's memory: from then on nothing is drafted.
     pub fn fits(&self) -> bool {
         self.fits
@@ -378,11 +383,12 @@ impl Request {
     /// The most probable continuations as a tree of at most `budget` nodes besides node 0, best first.
     ///
     /// With `width_cost` a, the tree is the prefix of that order with the largest (1 + r sum p) / (1 + a width), where r is
-    /// what was accepted of what was predicted before. Cost: O(budget), some 10-40 microseconds for 64 nodes.
+    /// what was accepted of what was predicted before. With `noise`, tokens are ranked as a sampler at temperature 1 would.
+    /// Cost: O(budget), some 10-40 microseconds for 64 nodes.
     ///
     /// # Errors
     /// `request_finished`, `request_empty`, `draft_budget` (more than `MAX_BUDGET`), `width_cost` (negative or not finite).
-    pub fn propose(&mut self, budget: usize, width_cost: Option<f64>) -> Result<Proposal, DraftingError> {
+    pub fn propose(&mut self, budget: usize, width_cost: Option<f64>, noise: Option<Noise>) -> Result<Proposal, DraftingError> {
         let Some(shared) = &self.shared else {
             return Err(DraftingError::finished());
         };
@@ -396,6 +402,7 @@ impl Request {
             budget,
             width_cost,
             accept_ratio: self.calibration.accept_ratio(),
+            noise: noise.map(|noise| (noise, self.num_output() as u64)),
         };
         let store = shared.read();
         let others = (store.num_tokens() > 0).then_some(&*store);

@@ -4,6 +4,7 @@
 //! node costs what its places cost, and the whole tree O(budget) heap operations. Nodes leave the heap in the order of their
 //! estimated probability of being reached; that order is the order of the tree, so every prefix of it is the best tree of its size.
 use crate::blend::{Blend, BlendOptions, Place, MAX_MATCH};
+use crate::noise::{Noise, MEDIAN_FACTOR};
 use crate::store::{Store, MAX_GRAM, NONE};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -28,13 +29,15 @@ pub enum Source {
 
 /// How large a tree may become.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// The most nodes besides node 0.
-    pub budget: usize,
+    pub(crate) budget: usize,
     /// What a node costs, as a share of a plain forward pass; `None`: nothing, and the budget is used up.
-    pub width_cost: Option<f64>,
+    pub(crate) width_cost: Option<f64>,
     /// What is accepted of one predicted token, learned from earlier steps.
-    pub accept_ratio: f64,
+    pub(crate) accept_ratio: f64,
+    /// The sampler's noise and the output index of node 0's children.
+    pub(crate) noise: Option<(Noise, u64)>,
 }
 
 /// A tree before it is handed out, in arrays as `DraftTree` has them; node 0 is the last committed token.
@@ -68,6 +71,7 @@ impl Proposal {
 #[derive(Clone, Copy)]
 struct Node {
     token: i32,
+    depth: u32,
     probability: f64,
     left: f64,
     last_child: u32,
@@ -171,7 +175,7 @@ impl TreeBuilder {
         self.append(&mut tree, stores.own.token(stores.last), None, 1.0, Source::Committed);
         self.threshold = self.least_useful(&limits, &tree);
         if limits.budget > 0 {
-            self.expand(&stores, 0, 0, num_places);
+            self.expand(&stores, &limits, 0, 0, num_places);
         }
         while tree.token_ids.len() <= limits.budget {
             let Some(entry) = self.heap.pop() else { break };
@@ -225,20 +229,22 @@ impl TreeBuilder {
             } else {
                 self.look_up_again(stores, entry.token)
             };
-            self.expand(stores, node, begin, end);
+            self.expand(stores, limits, node, begin, end);
         }
     }
 
     fn append(&mut self, tree: &mut Proposal, token: i32, parent: Option<u32>, probability: f64, source: Source) -> u32 {
         let node = self.nodes.len() as u32;
-        let (mut previous_sibling, mut logprob) = (NONE, 0.0);
+        let (mut previous_sibling, mut logprob, mut depth) = (NONE, 0.0, 0);
         if let Some(parent) = parent {
             let above = &mut self.nodes[parent as usize];
             previous_sibling = std::mem::replace(&mut above.last_child, node);
+            depth = above.depth + 1;
             logprob = (probability / above.probability).ln().min(0.0);
         }
         self.nodes.push(Node {
             token,
+            depth,
             probability,
             left: 1.0,
             last_child: NONE,
@@ -315,12 +321,16 @@ impl TreeBuilder {
     }
 
     /// Offers the children of a node: the continuations of its places, each with its own places, and the most frequent token.
-    fn expand(&mut self, stores: &Stores, node: u32, begin: u32, end: u32) {
+    fn expand(&mut self, stores: &Stores, limits: &Limits, node: u32, begin: u32, end: u32) {
         let places = &self.places[begin as usize..end as usize];
         let left = self.blend.mix(places, self.options.other_weight, |place| {
             stores.of(place.own).token(place.next)
         });
-        self.nodes[node as usize].left = left;
+        let depth = self.nodes[node as usize].depth as u64;
+        self.nodes[node as usize].left = match limits.noise {
+            Some((noise, index)) => self.favour(noise.key(index + depth), left),
+            None => left,
+        };
         let first = self.group(begin, end);
         let above = self.nodes[node as usize].probability;
         let mut at = first;
@@ -340,6 +350,19 @@ impl TreeBuilder {
             at = end;
         }
         self.offer_frequent(node, 0);
+    }
+
+    /// Reweighs the continuations by the sampler's noise; what no match names gets the median. Returns the new rest.
+    fn favour(&mut self, key: u64, left: f64) -> f64 {
+        let mut total = left * MEDIAN_FACTOR;
+        for known in &mut self.blend.continuations {
+            known.probability *= Noise::factor(key, known.token);
+            total += known.probability;
+        }
+        for known in &mut self.blend.continuations {
+            known.probability /= total;
+        }
+        left * MEDIAN_FACTOR / total
     }
 
     /// Copies the places behind all others, ordered by continuation; within one they keep their order, longest match first.
