@@ -7,7 +7,7 @@ use std::hash::Hash;
 
 /// A pattern of a [`Regexes`] arena. Equal ids are equal patterns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct PatternId(u32);
+pub(crate) struct PatternId(pub u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Pattern {
