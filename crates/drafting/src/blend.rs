@@ -10,6 +10,7 @@
 //!
 //! Short matches are trusted little; past the knee a match is a copy in progress, and trust grows fast.
 //! What is left of E goes to frequent tokens (`tree`). Places of other requests count `other_weight` each.
+use crate::error::DraftingError;
 
 /// Numbers of the blend. The defaults were chosen once, on recorded decodings of four tasks, and serve all of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +45,35 @@ impl Default for BlendOptions {
     }
 }
 
+impl BlendOptions {
+    /// # Errors
+    /// `index_options` if a number is unusable.
+    pub(crate) fn check(&self) -> Result<(), DraftingError> {
+        let positive = [("strength", self.strength), ("knee", self.knee)];
+        let others = [
+            ("other_weight", self.other_weight),
+            ("exponent", self.exponent),
+            ("frequent_share", self.frequent_share),
+            ("floor", self.floor),
+        ];
+        let is_bad = |value: f64| !value.is_finite() || value < 0.0;
+        let bad = positive.iter().find(|number| is_bad(number.1) || number.1 == 0.0);
+        match bad.or_else(|| others.iter().find(|number| is_bad(number.1))) {
+            Some((name, value)) => {
+                let message = format!("`{name}` is `{value}`; give a finite number that is not negative, or leave the default");
+                Err(DraftingError::new("index_options", message))
+            }
+            None if self.max_places == 0 || self.max_places > MAX_PLACES => {
+                let message = format!("`max_places` is `{}`; give 1 to {MAX_PLACES}", self.max_places);
+                Err(DraftingError::new("index_options", message))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The most places that may be looked at per store: the work of a step is quadratic in them at worst.
+const MAX_PLACES: usize = 1024;
 /// Longest match that is told apart; longer ones count as this.
 pub(crate) const MAX_MATCH: usize = 64;
 

@@ -186,7 +186,7 @@ impl Inner {
 ///
 /// ```
 /// use penstock_drafting::{IndexOptions, RetrievalIndex};
-/// let index = RetrievalIndex::new(IndexOptions::default());
+/// let index = RetrievalIndex::new(IndexOptions::default()).unwrap();
 /// let mut request = index.start(&[1, 2, 3, 4, 1, 2], true, "").unwrap();
 /// let tree = request.propose(2, None, None).unwrap();
 /// assert_eq!(tree.token_ids, [2, 3, 4]);
@@ -200,14 +200,18 @@ pub struct RetrievalIndex {
 
 impl RetrievalIndex {
     /// An empty index.
-    pub fn new(options: IndexOptions) -> RetrievalIndex {
+    ///
+    /// # Errors
+    /// `index_options` if a number of the blend is negative or not finite, or no place may be looked at.
+    pub fn new(options: IndexOptions) -> Result<RetrievalIndex, DraftingError> {
+        options.blend.check()?;
         let inner = Inner {
             options,
             ledger: Mutex::new(Ledger::default()),
             shared_bytes: AtomicUsize::new(0),
             live_bytes: AtomicUsize::new(0),
         };
-        RetrievalIndex { inner: Arc::new(inner) }
+        Ok(RetrievalIndex { inner: Arc::new(inner) })
     }
 
     /// Begins a sequence. Its output is shared with later requests of the same namespace if `share`; its prompt never is.

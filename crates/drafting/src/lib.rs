@@ -11,6 +11,7 @@ mod error;
 mod frequencies;
 mod index;
 mod noise;
+mod snapshot;
 mod store;
 mod tree;
 mod trie;
