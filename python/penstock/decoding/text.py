@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
+from typing import Any
 
 __all__ = ["TextAssembler"]
 
@@ -14,13 +15,16 @@ __all__ = ["TextAssembler"]
 class TextAssembler:
     """Collects the bytes of tokens; `text` is what is certain so far, `finish` settles the rest.
 
-    Bytes that are no UTF-8 become U+FFFD. A stop string ends the text before its first character.
+    Bytes that are no UTF-8 become U+FFFD. A stop string ends the text before its first character. Nothing may follow `finish`.
     """
 
-    __slots__ = ("_decoder", "_held", "_parts", "_stops", "_token_bytes", "stopped")
+    __slots__ = ("_decoder", "_held", "_on_text", "_parts", "_stops", "_token_bytes", "stopped")
 
-    def __init__(self, token_bytes: Callable[[int], bytes], stops: Sequence[str] = ()) -> None:
+    def __init__(
+        self, token_bytes: Callable[[int], bytes], stops: Sequence[str] = (), on_text: Callable[[str], Any] | None = None
+    ) -> None:
         self._token_bytes = token_bytes
+        self._on_text = on_text  # called with every piece of text that became certain
         self._stops = tuple(stops)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._parts: list[str] = []
@@ -58,6 +62,8 @@ class TextAssembler:
     def _emit(self, text: str) -> str:
         if text:
             self._parts.append(text)
+            if self._on_text is not None:
+                self._on_text(text)
         return text
 
     def _num_held(self, text: str) -> int:

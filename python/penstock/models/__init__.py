@@ -1,0 +1,74 @@
+"""Models: the bundled tiny one, a path or a hub name, or a transformers model that you have loaded yourself.
+
+Frameworks are imported when a model asks for them, never before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from penstock.models.model import Model
+
+__all__ = ["Model", "from_transformers", "load", "tiny"]
+
+
+def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) -> Model:
+    """Wrap a causal language model of transformers and its tokenizer.
+
+    Every id of the generation config's `eos_token_id` ends a text; without one, the tokenizer's end of sequence does.
+    Raises UnsupportedFeatureError for attention that takes no masks, TokenizerError for a vocabulary without bytes.
+    """
+    from penstock.models.model import Model
+    from penstock.models.tokenizer import Tokenizer
+    from penstock.models.transformers_context import TransformersContext
+    from penstock.tokenizer import vocabulary_from_huggingface
+
+    vocab_size = int(model.get_output_embeddings().weight.shape[0])
+    stops = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    stop_ids = None if stops is None else [stops] if isinstance(stops, int) else list(stops)
+    vocabulary = vocabulary_from_huggingface(tokenizer, vocab_size=vocab_size, stop_token_ids=stop_ids)
+    model.eval()
+    first = TransformersContext(model)  # refuses at once what cannot be decoded
+    return Model(
+        name or getattr(model.config, "_name_or_path", "") or type(model).__name__,
+        Tokenizer.from_transformers(tokenizer, vocabulary),
+        lambda: TransformersContext(model),
+        max_positions=first.max_positions,
+        native=model,
+    )
+
+
+def load(path_or_hub_id: str, **kwargs: Any) -> Model:
+    """Load a model and its tokenizer with transformers. kwargs go to `AutoModelForCausalLM.from_pretrained`.
+
+    The tokenizer is read from the same place, or from `tokenizer=` (a place, or a tokenizer).
+    """
+    import transformers
+
+    tokenizer = kwargs.pop("tokenizer", path_or_hub_id)
+    shared = {
+        key: kwargs[key] for key in ("revision", "cache_dir", "token", "local_files_only", "trust_remote_code") if key in kwargs
+    }
+    if isinstance(tokenizer, str):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer, **shared)
+    model = transformers.AutoModelForCausalLM.from_pretrained(path_or_hub_id, **kwargs)
+    return from_transformers(model, tokenizer, name=str(path_or_hub_id))
+
+
+def tiny(backend: Literal["numpy", "transformers"] = "numpy") -> Model:
+    """Return the model that comes with the package: 2 million parameters, one CPU thread, for trying things out.
+
+    Needs the extra penstock[tiny]; the backend `transformers` needs penstock[transformers].
+    """
+    from penstock.models import bundled
+
+    return bundled.load(backend)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Model":
+        from penstock.models.model import Model
+
+        return Model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,45 @@
+"""The model that comes with the package, read by one of two backends. Both read the same files and make the same `Model`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.models.llama_numpy import TINY_PATH, load_tiny_numpy
+from penstock.models.model import Model
+from penstock.models.tokenizer import Tokenizer
+from penstock.tokenizer import vocabulary_from_huggingface
+
+__all__ = ["load"]
+
+
+def load(backend: str) -> Model:
+    """Return the bundled model. Raises ValueError for a backend that does not exist."""
+    if backend == "numpy":
+        return _with_numpy()
+    if backend == "transformers":
+        return _with_transformers()
+    raise ValueError(f"`backend` is `{backend}`; give 'numpy' or 'transformers'")
+
+
+def _with_numpy() -> Model:
+    network, tokenizer, settings = load_tiny_numpy()
+    face = _tokenizer(tokenizer, settings, network.config)
+    return Model("tiny", face, network.fresh, max_positions=network.max_positions, native=network)
+
+
+def _with_transformers() -> Model:
+    import torch
+    from penstock.models.transformers_context import TransformersContext
+    from transformers import AutoModelForCausalLM
+
+    network = AutoModelForCausalLM.from_pretrained(TINY_PATH, dtype=torch.float32, attn_implementation="sdpa").eval()
+    face = _tokenizer(*load_tiny_numpy()[1:], network.config.to_dict())
+    limit = network.config.max_position_embeddings
+    return Model("tiny", face, lambda: TransformersContext(network), max_positions=limit, native=network)
+
+
+def _tokenizer(tokenizer: Any, settings: dict[str, Any], config: dict[str, Any]) -> Tokenizer:
+    stops = config["eos_token_id"]
+    stop_ids = [stops] if isinstance(stops, int) else stops
+    vocabulary = vocabulary_from_huggingface(tokenizer, vocab_size=config["vocab_size"], stop_token_ids=stop_ids)
+    return Tokenizer.from_tokenizers(tokenizer, vocabulary, settings.get("chat_template"))

@@ -1,0 +1,247 @@
+"""Output types: from what a user asks for to a grammar, and from the text back to a value.
+
+    str                                          free text
+    Choice, Literal, Enum, bool at the top       one of several texts, written as they are
+    Regex, Ebnf, Lark, Grammar                   text that the grammar describes; the value is the text
+    JsonSchema                                   JSON text; the value is what `json.loads` makes of it, or the given type
+    everything else                              JSON text by the type's schema: Pydantic models, dataclasses, TypedDict,
+                                                 NamedTuple, Union, list, tuple, dict, int, float, dates, and the
+                                                 arguments of a callable, as a dict
+
+Pydantic builds schemas and values where it is installed; otherwise `types_stdlib.py` does it for the standard library's
+types. Objects from types are closed: members that the type does not name would be dropped in silence.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import json
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from penstock.errors import OutputValidationError
+
+__all__ = ["Choice", "Ebnf", "JsonSchema", "Lark", "OutputSpec", "Regex", "describe", "json_schema_of"]
+
+
+@dataclass(frozen=True, init=False)
+class JsonSchema:
+    """JSON text that a schema accepts. schema: a dict, a bool, JSON text, or a type whose schema is meant.
+
+    Options go to `GrammarCompiler.compile_json_schema`: strict, property_order, whitespace, indent, separators, format, registry.
+    """
+
+    schema: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __init__(self, schema: Any, **options: Any) -> None:
+        object.__setattr__(self, "schema", json.loads(schema) if isinstance(schema, str) else schema)
+        object.__setattr__(self, "options", options)
+
+
+@dataclass(frozen=True)
+class Regex:
+    """Text that a regular expression matches from its first to its last character."""
+
+    pattern: str
+
+
+@dataclass(frozen=True)
+class Ebnf:
+    """Text of a grammar in EBNF."""
+
+    text: str
+    root: str = "root"
+
+
+@dataclass(frozen=True)
+class Lark:
+    """Text of a grammar in Lark's notation."""
+
+    text: str
+
+
+@dataclass(frozen=True, init=False)
+class Choice:
+    """One of several texts; the value is the text."""
+
+    options: tuple[str, ...]
+
+    def __init__(self, options: Iterable[str]) -> None:
+        object.__setattr__(self, "options", tuple(options))
+        if not all(isinstance(option, str) and option for option in self.options) or not self.options:
+            raise ValueError(f"`{list(self.options)}` is no choice; give at least one text, none of them empty")
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """What an output type means. compile: GrammarCompiler -> CompiledGrammar, None for free text.
+
+    parse: complete text -> value; any exception it raises means that the text is no value. choices: text -> value, where
+    the type is a choice. is_json: partial values of a stream make sense.
+    """
+
+    name: str
+    compile: Callable[[Any], Any] | None
+    parse: Callable[[str], Any]
+    choices: Mapping[str, Any] | None = None
+    is_json: bool = False
+
+    def value_of(self, text: str) -> Any:
+        """Return the value of a complete text. Raises OutputValidationError."""
+        try:
+            return self.parse(text)
+        except Exception as error:
+            raise OutputValidationError(
+                f"the text follows the grammar, but is no `{self.name}`: {error}; put the rule into the type's schema, or validate later"
+            ) from error
+
+
+def describe(output_type: Any) -> OutputSpec:
+    """Return what an output type means. Raises TypeError for what is no output type."""
+    if output_type is str:
+        return OutputSpec("str", None, str)
+    if isinstance(output_type, OutputSpec):
+        return output_type
+    explicit = _EXPLICIT.get(type(output_type))
+    if explicit is not None:
+        return explicit(output_type)
+    if type(output_type).__name__ == "Grammar" and type(output_type).__module__.startswith("penstock"):
+        return OutputSpec("Grammar", lambda compiler: compiler.compile(output_type), str)
+    choices = _choices_of(output_type)
+    if choices is not None:
+        return _choice_spec(_name(output_type), choices)
+    if isinstance(output_type, (dict, list, int, float)) or (isinstance(output_type, str)):
+        raise TypeError(
+            f"`{output_type!r}` is a value, not an output type; wrap a schema as JsonSchema(...), a pattern as Regex(...)"
+        )
+    return _typed_spec(output_type, {})
+
+
+def json_schema_of(python_type: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a Python type, with closed objects. Raises TypeError for types that JSON cannot carry."""
+    return _schema_and_parser(python_type)[0]
+
+
+# What was written out by the user.
+
+
+def _json_schema_spec(wanted: JsonSchema) -> OutputSpec:
+    if isinstance(wanted.schema, (dict, bool)):
+        return OutputSpec(
+            "JsonSchema", lambda c: c.compile_json_schema(wanted.schema, **wanted.options), json.loads, is_json=True
+        )
+    return _typed_spec(wanted.schema, wanted.options)
+
+
+_EXPLICIT: dict[type, Callable[[Any], OutputSpec]] = {
+    JsonSchema: _json_schema_spec,
+    Regex: lambda wanted: OutputSpec("Regex", lambda compiler: compiler.compile_regex(wanted.pattern), str),
+    Ebnf: lambda wanted: OutputSpec("Ebnf", lambda compiler: compiler.compile_ebnf(wanted.text, root=wanted.root), str),
+    Lark: lambda wanted: OutputSpec("Lark", lambda compiler: compiler.compile_lark(wanted.text), str),
+    Choice: lambda wanted: _choice_spec("Choice", {option: option for option in wanted.options}),
+}
+
+
+# Choices: written as bare texts, since a model knows `red` better than `"red"`.
+
+
+def _choices_of(output_type: Any) -> dict[str, Any] | None:
+    values: Sequence[Any]
+    if output_type is bool:
+        values = (True, False)
+    elif typing.get_origin(output_type) is Literal:
+        values = typing.get_args(output_type)
+    elif isinstance(output_type, type) and issubclass(output_type, enum.Enum):
+        values = tuple(output_type)
+    else:
+        return None
+    texts = [_choice_text(value) for value in values]
+    if len(set(texts)) < len(texts):
+        raise TypeError(f"`{_name(output_type)}` has values that are written alike: `{texts}`; give each a text of its own")
+    return dict(zip(texts, values, strict=True))
+
+
+def _choice_text(value: Any) -> str:
+    plain = value.value if isinstance(value, enum.Enum) else value
+    if isinstance(plain, str):
+        return plain
+    return json.dumps(plain) if isinstance(plain, (bool, int, float, type(None))) else value.name
+
+
+def _choice_spec(name: str, choices: Mapping[str, Any]) -> OutputSpec:
+    if not choices or "" in choices:
+        raise TypeError(f"`{name}` is no choice; give at least one value, none of them the empty text")
+    pattern = "|".join(_escaped(text) for text in choices)
+    return OutputSpec(name, lambda compiler: compiler.compile_regex(pattern), lambda text: choices[text], choices=choices)
+
+
+def _escaped(text: str) -> str:
+    return "".join("\\" + c if c in r"\.^$*+?{}[]|()/-&~#" else c for c in text)
+
+
+# Types.
+
+
+def _typed_spec(output_type: Any, options: Mapping[str, Any]) -> OutputSpec:
+    schema, parse = _schema_and_parser(output_type)
+    return OutputSpec(_name(output_type), lambda c: c.compile_json_schema(schema, **options), parse, is_json=True)
+
+
+def _schema_and_parser(output_type: Any) -> tuple[dict[str, Any], Callable[[str], Any]]:
+    if inspect.isroutine(output_type):
+        return _signature_schema_and_parser(output_type)
+    try:
+        import pydantic
+    except ImportError:
+        return _stdlib_schema_and_parser(output_type)
+    try:
+        adapter: Any = pydantic.TypeAdapter(output_type)
+        schema = adapter.json_schema()
+    except pydantic.errors.PydanticUserError as error:
+        if error.code == "typed-dict-version":  # before Python 3.12, Pydantic takes typing_extensions' TypedDict only
+            return _stdlib_schema_and_parser(output_type)
+        raise TypeError(f"`{_name(output_type)}` is no output type: {error}") from error
+    return closed(schema), adapter.validate_json
+
+
+def _stdlib_schema_and_parser(output_type: Any) -> tuple[dict[str, Any], Callable[[str], Any]]:
+    from penstock import types_stdlib
+
+    return types_stdlib.schema_of(output_type), lambda text: types_stdlib.build(output_type, json.loads(text))
+
+
+def _signature_schema_and_parser(function: Callable[..., Any]) -> tuple[dict[str, Any], Callable[[str], dict[str, Any]]]:
+    """The arguments of a call, by name."""
+    from penstock import types_stdlib
+
+    arguments = types_stdlib.signature_type(function)
+    schema, parse = _schema_and_parser(arguments)
+    return schema, lambda text: dict(parse(text))
+
+
+def closed(schema: Any) -> Any:
+    """Return the schema with `additionalProperties: false` at every object that names its members and says nothing else."""
+    if not isinstance(schema, dict):
+        return schema
+    out = {key: _closed_at(key, value) for key, value in schema.items()}
+    if "properties" in out and "additionalProperties" not in out and "patternProperties" not in out:
+        out["additionalProperties"] = False
+    return out
+
+
+def _closed_at(keyword: str, value: Any) -> Any:
+    if keyword in ("properties", "$defs", "patternProperties"):
+        return {name: closed(schema) for name, schema in value.items()}
+    if keyword in ("anyOf", "oneOf", "prefixItems"):
+        return [closed(schema) for schema in value]
+    if keyword in ("items", "additionalProperties"):
+        return closed(value)
+    return value  # allOf and not among them: closing their parts would change what they say together
+
+
+def _name(output_type: Any) -> str:
+    return getattr(output_type, "__name__", None) or str(output_type)
