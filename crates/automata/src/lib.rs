@@ -9,14 +9,17 @@
 //! outgoing edges of a term), liveness and its fuel in `live.rs`;
 //! [`parse`] and [`parse_search`] read regular expressions, and `lower.rs` resolves their assertions.
 mod charset;
+mod formats;
 mod live;
 mod lower;
 mod parse;
 mod pattern;
 mod regex;
 mod row;
+mod size;
 
 pub use charset::{CharSet, MAX_CHAR};
+pub use formats::format;
 pub use parse::{parse, parse_search, Dialect, ParseError, ParseErrorKind};
 pub use regex::{Limit, RegexId, Regexes, INFINITE};
 pub use row::Row;
