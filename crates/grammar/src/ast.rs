@@ -1,0 +1,282 @@
+//! The grammar as written: rules over expressions, in flat arenas.
+//!
+//! Expressions are numbered and children are older than their parents, so every pass is a loop over an array: no text can
+//! make a grammar deep enough to overflow the stack, neither when it is read nor when it is dropped.
+use crate::error::{GrammarError, GrammarErrorKind, Problem};
+use crate::options::JsonOptions;
+use penstock_automata::{CharSet, Dialect, INFINITE};
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An expression of a [`Grammar`]: an index into its expressions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExprId(pub(crate) u32);
+
+/// A rule of a [`Grammar`]: an index into its rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleId(pub(crate) u32);
+
+impl ExprId {
+    /// The index into [`Grammar::exprs`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl RuleId {
+    /// The index into [`Grammar::rules`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One expression. Children are ids of older expressions of the same grammar.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// Exactly this text; the empty text is the empty language's opposite: it always matches.
+    Text(String),
+    /// One character of the set.
+    Class(CharSet),
+    /// All parts, one after the other. Without parts: the empty text.
+    Sequence(Vec<ExprId>),
+    /// One of the parts. Without parts: nothing matches.
+    Choice(Vec<ExprId>),
+    /// `min` to `max` times the body; [`INFINITE`] is without bound.
+    Repeat {
+        /// What is repeated.
+        body: ExprId,
+        /// The least count.
+        min: u32,
+        /// The largest count, inclusive.
+        max: u32,
+    },
+    /// What the rule matches.
+    Rule(RuleId),
+    /// A whole match of a regular expression.
+    Regex {
+        /// The pattern as written.
+        pattern: String,
+        /// How it is read.
+        dialect: Dialect,
+    },
+    /// A JSON text that the schema accepts.
+    JsonSchema {
+        /// The schema, a JSON object or boolean.
+        schema: Arc<Value>,
+        /// How its texts are spelt.
+        options: Arc<JsonOptions>,
+    },
+    /// Texts that every part matches. Parts must be regular.
+    And(Vec<ExprId>),
+    /// Texts that the part doesn't match. It must be regular.
+    Not(ExprId),
+    /// One token out of a set, by id: sorted, distinct.
+    Token(Vec<u32>),
+    /// One special token, by its text.
+    TokenText(String),
+    /// One token that is not in the set: sorted, distinct ids.
+    ExcludeToken(Vec<u32>),
+}
+
+impl Expr {
+    /// The direct parts, in order.
+    pub fn children(&self) -> &[ExprId] {
+        match self {
+            Expr::Sequence(parts) | Expr::Choice(parts) | Expr::And(parts) => parts,
+            Expr::Repeat { body, .. } | Expr::Not(body) => std::slice::from_ref(body),
+            _ => &[],
+        }
+    }
+}
+
+/// A named rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name, unique within the grammar.
+    pub name: String,
+    /// What it matches.
+    pub body: ExprId,
+}
+
+/// A language: rules over expressions, and the rule that the whole output must match.
+///
+/// `==` compares rules and expressions as they are numbered; two grammars of one language may differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grammar {
+    pub(crate) exprs: Vec<Expr>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) root: RuleId,
+}
+
+impl Grammar {
+    /// All expressions; those that no rule reaches may be among them.
+    pub fn exprs(&self) -> &[Expr] {
+        &self.exprs
+    }
+
+    /// All rules.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule that the whole output must match.
+    pub fn root(&self) -> RuleId {
+        self.root
+    }
+
+    /// One expression of this grammar.
+    pub fn expr(&self, id: ExprId) -> &Expr {
+        &self.exprs[id.index()]
+    }
+
+    /// One rule of this grammar.
+    pub fn rule(&self, id: RuleId) -> &Rule {
+        &self.rules[id.index()]
+    }
+}
+
+/// Builds a [`Grammar`] bottom-up; the way in for front ends.
+#[derive(Default)]
+pub struct GrammarBuilder {
+    exprs: Vec<Expr>,
+    rules: Vec<(String, Option<ExprId>)>,
+    names: FxHashMap<String, RuleId>,
+}
+
+impl GrammarBuilder {
+    /// A builder without rules.
+    pub fn new() -> GrammarBuilder {
+        GrammarBuilder::default()
+    }
+
+    /// Adds an expression.
+    ///
+    /// # Panics
+    /// If a child is not an expression of this builder.
+    pub fn add(&mut self, expr: Expr) -> ExprId {
+        let id = ExprId(self.exprs.len() as u32);
+        assert!(
+            expr.children().iter().all(|&child| child < id),
+            "children are added before their parents"
+        );
+        self.exprs.push(expr);
+        id
+    }
+
+    /// All of `parts` in order; one part stands for itself.
+    pub fn sequence(&mut self, parts: Vec<ExprId>) -> ExprId {
+        self.one_or(parts, Expr::Sequence)
+    }
+
+    /// One of `parts`; one part stands for itself.
+    pub fn choice(&mut self, parts: Vec<ExprId>) -> ExprId {
+        self.one_or(parts, Expr::Choice)
+    }
+
+    /// `min` to `max` times `body`; [`INFINITE`] is without bound.
+    pub fn repeat(&mut self, body: ExprId, min: u32, max: u32) -> ExprId {
+        self.add(Expr::Repeat { body, min, max })
+    }
+
+    /// Any number of `body`.
+    pub fn star(&mut self, body: ExprId) -> ExprId {
+        self.repeat(body, 0, INFINITE)
+    }
+
+    /// Exactly `text`.
+    pub fn text(&mut self, text: impl Into<String>) -> ExprId {
+        self.add(Expr::Text(text.into()))
+    }
+
+    fn one_or(&mut self, parts: Vec<ExprId>, many: impl FnOnce(Vec<ExprId>) -> Expr) -> ExprId {
+        match parts[..] {
+            [only] => only,
+            _ => self.add(many(parts)),
+        }
+    }
+
+    /// The rule of this name, which may be defined later.
+    pub fn rule(&mut self, name: &str) -> RuleId {
+        if let Some(&id) = self.names.get(name) {
+            return id;
+        }
+        let id = RuleId(self.rules.len() as u32);
+        self.rules.push((name.to_owned(), None));
+        self.names.insert(name.to_owned(), id);
+        id
+    }
+
+    /// A new rule whose name is `wish`, or `wish_1`, `wish_2`, ... where that is taken.
+    pub fn fresh_rule(&mut self, wish: &str) -> RuleId {
+        if !self.names.contains_key(wish) {
+            return self.rule(wish);
+        }
+        let mut number = 1;
+        loop {
+            let name = format!("{wish}_{number}");
+            if !self.names.contains_key(&name) {
+                return self.rule(&name);
+            }
+            number += 1;
+        }
+    }
+
+    /// Gives a rule its body, and replaces the one it had.
+    pub fn define(&mut self, rule: RuleId, body: ExprId) {
+        self.rules[rule.index()].1 = Some(body);
+    }
+
+    /// Copies every rule of `other`, renamed where its name is taken, and gives the copy of its root.
+    pub fn import(&mut self, other: &Grammar) -> RuleId {
+        let rules: Vec<RuleId> = other.rules.iter().map(|rule| self.fresh_rule(&rule.name)).collect();
+        let base = self.exprs.len() as u32;
+        let moved = |ids: &[ExprId]| ids.iter().map(|id| ExprId(id.0 + base)).collect();
+        for expr in &other.exprs {
+            let copy = match expr {
+                Expr::Sequence(parts) => Expr::Sequence(moved(parts)),
+                Expr::Choice(parts) => Expr::Choice(moved(parts)),
+                Expr::And(parts) => Expr::And(moved(parts)),
+                Expr::Not(body) => Expr::Not(ExprId(body.0 + base)),
+                Expr::Repeat { body, min, max } => Expr::Repeat {
+                    body: ExprId(body.0 + base),
+                    min: *min,
+                    max: *max,
+                },
+                Expr::Rule(rule) => Expr::Rule(rules[rule.index()]),
+                leaf => leaf.clone(),
+            };
+            self.exprs.push(copy);
+        }
+        for (rule, &copy) in other.rules.iter().zip(&rules) {
+            self.define(copy, ExprId(rule.body.0 + base));
+        }
+        rules[other.root.index()]
+    }
+
+    /// The grammar whose output must match `root`.
+    ///
+    /// # Errors
+    /// A rule was named and never defined.
+    pub fn finish(self, root: RuleId) -> Result<Grammar, GrammarError> {
+        let mut problems = Vec::new();
+        let mut rules = Vec::with_capacity(self.rules.len());
+        for (name, body) in self.rules {
+            match body {
+                Some(body) => rules.push(Rule { name, body }),
+                None => problems.push(Problem::without_place(
+                    format!("the rule `{name}` is used and never defined"),
+                    format!("define `{name}`"),
+                )),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(GrammarError::new(GrammarErrorKind::Syntax, problems));
+        }
+        Ok(Grammar {
+            exprs: self.exprs,
+            rules,
+            root,
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! `Regex(...)`, `JsonSchema(...)`, `Token(...)`, `ExcludeToken(...)`, and the names that are refused.
+use super::lexer::Kind;
+use super::parser::{GiveUp, Parser};
+use crate::ast::{Expr, ExprId};
+use crate::frontends::regex::{compile_pattern, dialect_named, DIALECT_NAMES};
+use crate::options::JsonOptions;
+use penstock_automata::{Dialect, Regexes};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What stands before `(`.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Macro {
+    Regex,
+    JsonSchema,
+    Token,
+    ExcludeToken,
+    Refused,
+}
+
+impl Macro {
+    pub fn named(word: &str) -> Option<Macro> {
+        Some(match word {
+            "Regex" => Macro::Regex,
+            "JsonSchema" => Macro::JsonSchema,
+            "Token" => Macro::Token,
+            "ExcludeToken" => Macro::ExcludeToken,
+            "TagDispatch" | "TokenTagDispatch" | "Substring" => Macro::Refused,
+            _ => return None,
+        })
+    }
+}
+
+/// One argument: `value` or `name=value`.
+struct Argument {
+    name: Option<String>,
+    value: Value,
+    offset: usize,
+}
+
+/// Reads the arguments behind `name` and gives what the macro stands for.
+pub(super) fn read_macro(parser: &mut Parser, which: Macro, name: &str, offset: usize) -> Result<ExprId, GiveUp> {
+    if which == Macro::Refused {
+        let hint = "write what it stands for as rules, or use a structural tag";
+        parser.mistakes.unsupported(offset, format!("`{name}(...)` is refused"), hint);
+        return Err(GiveUp);
+    }
+    let arguments = read_arguments(parser, offset)?;
+    match which {
+        Macro::Regex => regex(parser, arguments, offset),
+        Macro::JsonSchema => json_schema(parser, arguments, offset),
+        Macro::Token => tokens(parser, arguments, offset),
+        _ => excluded_tokens(parser, arguments, offset),
+    }
+}
+
+fn read_arguments(parser: &mut Parser, offset: usize) -> Result<Vec<Argument>, GiveUp> {
+    parser.take_sign('(');
+    let mut arguments = Vec::new();
+    while !parser.take_sign(')') {
+        if !arguments.is_empty() && !parser.take_sign(',') {
+            let place = parser.offset();
+            return parser.fail(place, "the arguments aren't closed", "write `,` or `)`");
+        }
+        if parser.peek().is_none() {
+            return parser.fail(offset, "the arguments aren't closed", "close them with `)`");
+        }
+        arguments.push(read_argument(parser)?);
+    }
+    Ok(arguments)
+}
+
+fn read_argument(parser: &mut Parser) -> Result<Argument, GiveUp> {
+    let offset = parser.offset();
+    let mut value = read_value(parser)?;
+    let mut name = None;
+    if let (Value::String(word), true) = (&value, parser.take_sign('=')) {
+        name = Some(word.clone());
+        value = read_value(parser)?;
+    }
+    Ok(Argument { name, value, offset })
+}
+
+/// A text, a schema, a number, `true` or `false`; any other word is a text.
+fn read_value(parser: &mut Parser) -> Result<Value, GiveUp> {
+    let offset = parser.offset();
+    match parser.take().map(|lexeme| &lexeme.kind) {
+        Some(Kind::Text(text)) => Ok(Value::String(text.clone())),
+        Some(Kind::Json(value)) => Ok(value.clone()),
+        Some(Kind::Word(word)) => Ok(match word.as_str() {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ => word.parse::<u32>().map_or_else(|_| Value::String(word.clone()), Value::from),
+        }),
+        _ => parser.fail(offset, "this is no argument", "write a text in double quotes or a number"),
+    }
+}
+
+fn regex(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result<ExprId, GiveUp> {
+    let (mut pattern, mut dialect, mut place) = (None, Dialect::Ecma, offset);
+    for Argument { name, value, offset } in arguments {
+        match (name.as_deref(), value) {
+            (None, Value::String(text)) if pattern.is_none() => (pattern, place) = (Some(text), offset),
+            (Some("dialect"), value) => match value.as_str().and_then(dialect_named) {
+                Some(known) => dialect = known,
+                None => {
+                    return parser.fail(
+                        offset,
+                        format!("{value} is no dialect"),
+                        format!("write one of {DIALECT_NAMES}"),
+                    )
+                }
+            },
+            (name, _) => return unknown_argument(parser, name, "Regex", offset),
+        }
+    }
+    let Some(pattern) = pattern else {
+        return parser.fail(offset, "`Regex` needs a pattern", "write `Regex(\"...\")`");
+    };
+    if let Err(error) = compile_pattern(&mut Regexes::new(), &pattern, dialect) {
+        parser.mistakes.nested(place, error);
+        return Err(GiveUp);
+    }
+    Ok(parser.builder.add(Expr::Regex { pattern, dialect }))
+}
+
+fn json_schema(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result<ExprId, GiveUp> {
+    let (mut schema, mut options) = (None, JsonOptions::default());
+    for Argument { name, value, offset } in arguments {
+        match name {
+            None if schema.is_none() => schema = Some(read_schema(parser, value, offset)?),
+            None => return unknown_argument(parser, None, "JsonSchema", offset),
+            Some(name) => {
+                if let Err(message) = options.set(&name, &value) {
+                    return parser.fail(offset, message, format!("the options are {}", JsonOptions::NAMES));
+                }
+            }
+        }
+    }
+    let Some(schema) = schema else {
+        return parser.fail(offset, "`JsonSchema` needs a schema", "write `JsonSchema({...})`");
+    };
+    let (schema, options) = (Arc::new(schema), Arc::new(options));
+    Ok(parser.builder.add(Expr::JsonSchema { schema, options }))
+}
+
+/// A schema stands there as JSON, or as a text that holds JSON.
+fn read_schema(parser: &mut Parser, value: Value, offset: usize) -> Result<Value, GiveUp> {
+    let value = match value {
+        Value::String(text) => match serde_json::from_str(&text) {
+            Ok(value) => value,
+            Err(error) => return parser.fail(offset, format!("the schema is no JSON: {error}"), "write a JSON object"),
+        },
+        value => value,
+    };
+    match value {
+        Value::Object(_) | Value::Bool(_) => Ok(value),
+        other => parser.fail(
+            offset,
+            format!("`{other}` is no schema"),
+            "write a JSON object, `true` or `false`",
+        ),
+    }
+}
+
+fn tokens(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result<ExprId, GiveUp> {
+    let (mut ids, mut choices) = (Vec::new(), Vec::new());
+    for Argument { name, value, offset } in arguments {
+        match (name, token_id(&value), value) {
+            (None, Some(id), _) => ids.push(id),
+            (None, None, Value::String(text)) if !text.is_empty() => choices.push(parser.builder.add(Expr::TokenText(text))),
+            (name, ..) => return unknown_argument(parser, name.as_deref(), "Token", offset),
+        }
+    }
+    if !ids.is_empty() {
+        choices.insert(0, parser.builder.add(Expr::Token(sorted(ids))));
+    }
+    if choices.is_empty() {
+        return parser.fail(offset, "`Token` needs a token", "write its id, or its text in double quotes");
+    }
+    Ok(parser.builder.choice(choices))
+}
+
+fn excluded_tokens(parser: &mut Parser, arguments: Vec<Argument>, _offset: usize) -> Result<ExprId, GiveUp> {
+    let mut ids = Vec::new();
+    for Argument { name, value, offset } in arguments {
+        match (name, token_id(&value)) {
+            (None, Some(id)) => ids.push(id),
+            (None, None) => {
+                let message = format!("`ExcludeToken({value})` is refused: tokens can only be excluded by id");
+                parser.mistakes.unsupported(offset, message, "write token ids");
+                return Err(GiveUp);
+            }
+            (Some(name), _) => return unknown_argument(parser, Some(&name), "ExcludeToken", offset),
+        }
+    }
+    Ok(parser.builder.add(Expr::ExcludeToken(sorted(ids))))
+}
+
+fn token_id(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|id| u32::try_from(id).ok())
+}
+
+fn sorted(mut ids: Vec<u32>) -> Vec<u32> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn unknown_argument<T>(parser: &mut Parser, name: Option<&str>, of: &str, offset: usize) -> Result<T, GiveUp> {
+    let message = match name {
+        Some(name) => format!("`{of}` takes no argument `{name}`"),
+        None => format!("`{of}` doesn't take this argument"),
+    };
+    parser.fail(offset, message, "delete it")
+}

@@ -1,0 +1,74 @@
+//! Collects the mistakes of one text, so that all of them are reported at once.
+use super::MAX_PROBLEMS;
+use crate::error::{GrammarError, GrammarErrorKind, Problem};
+use penstock_automata::Limit;
+
+/// The mistakes found so far, in the order in which they were found.
+pub(super) struct Mistakes<'a> {
+    pub text: &'a str,
+    found: Vec<(usize, GrammarErrorKind, Problem)>,
+    limit: Option<Limit>,
+}
+
+impl<'a> Mistakes<'a> {
+    pub fn new(text: &'a str) -> Mistakes<'a> {
+        Mistakes {
+            text,
+            found: Vec::new(),
+            limit: None,
+        }
+    }
+
+    pub fn syntax(&mut self, offset: usize, message: impl Into<String>, hint: impl Into<String>) {
+        self.add(GrammarErrorKind::Syntax, offset, message.into(), hint.into());
+    }
+
+    pub fn unsupported(&mut self, offset: usize, message: impl Into<String>, hint: impl Into<String>) {
+        self.add(GrammarErrorKind::Unsupported, offset, message.into(), hint.into());
+    }
+
+    pub fn limit(&mut self, offset: usize, limit: Limit, hint: impl Into<String>) {
+        let message = format!("this exceeds `{}` of {}", limit.name, limit.configured);
+        self.limit.get_or_insert(limit);
+        self.add(GrammarErrorKind::Limit, offset, message, hint.into());
+    }
+
+    /// An error of another text that stands at `offset` of this one: a pattern inside `Regex(...)`.
+    pub fn nested(&mut self, offset: usize, error: GrammarError) {
+        if let Some(limit) = error.limit {
+            self.limit.get_or_insert(limit);
+        }
+        for problem in error.problems {
+            self.add(error.kind, offset, problem.message, problem.hint);
+        }
+    }
+
+    fn add(&mut self, kind: GrammarErrorKind, offset: usize, message: String, hint: String) {
+        if !self.is_full() {
+            self.found.push((offset, kind, Problem::at(self.text, offset, message, hint)));
+        }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= MAX_PROBLEMS
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// All mistakes in the order of their places. A text that is no grammar is called so before anything else.
+    pub fn into_error(mut self) -> GrammarError {
+        use GrammarErrorKind::{Limit, Syntax, Unsupported};
+        self.found.sort_by_key(|mistake| mistake.0);
+        let has = |kind| self.found.iter().any(|mistake| mistake.1 == kind);
+        let kind = [Syntax, Limit, Unsupported]
+            .into_iter()
+            .find(|&kind| has(kind))
+            .unwrap_or(Syntax);
+        GrammarError {
+            limit: self.limit.filter(|_| kind == Limit),
+            ..GrammarError::new(kind, self.found.into_iter().map(|mistake| mistake.2).collect())
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! From text to [`crate::Grammar`]: one module for each way to write a grammar.
+pub mod ebnf;
+pub mod regex;

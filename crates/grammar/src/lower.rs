@@ -1,0 +1,412 @@
+//! A grammar made ready for the matcher: every rule that is left is one term, whose externals are symbols.
+//!
+//! The passes run in this order: rules out of reach are dropped; self-recursion at one end becomes iteration; small regular
+//! rules are inlined; what matches nothing is deleted; calls of rules that match the empty text become optional. Left
+//! recursion stays: the matcher's frames may be cyclic.
+use crate::ast::{Expr, ExprId, Grammar, RuleId};
+use crate::error::{GrammarError, GrammarErrorKind, Problem};
+use crate::frontends::regex::compile_pattern;
+use crate::options::JsonOptions;
+use crate::passes::components::{components, Components};
+use crate::passes::nullable::nullable;
+use crate::passes::productive::productive;
+use crate::passes::reachable::{reachable, Reachable};
+use crate::passes::regular::{shapes, why_not_regular, Shapes};
+use crate::passes::self_recursion::iterate_self_recursion;
+use penstock_automata::{Limit, RegexId, Regexes};
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// How many alternatives that are texts make a word list.
+const WORTH_A_WORD_LIST: usize = 8;
+
+/// The limits of [`lower_with`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LowerLimits {
+    /// `max_inlined_size`: regular rules up to this size (characters, classes and operators) are inlined into their callers.
+    pub max_inlined_size: u64,
+    /// `max_regular_size`: how large the parts of *and* and *not* may be, with every rule in them written out.
+    pub max_regular_size: u64,
+    /// `max_grammar_depth`: how deep operators may nest.
+    pub max_grammar_depth: u32,
+}
+
+impl Default for LowerLimits {
+    fn default() -> Self {
+        LowerLimits {
+            max_inlined_size: 512,
+            max_regular_size: 100_000,
+            max_grammar_depth: 2_500,
+        }
+    }
+}
+
+/// What an external of a term stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Symbol {
+    /// A text of the rule with this index into [`Lowered::bodies`], never the empty one.
+    Rule(usize),
+    /// A JSON text of the schema with this index into [`Lowered::schemas`].
+    Json(usize),
+    /// One of these tokens, by id.
+    Tokens(Arc<[u32]>),
+    /// Any token but these, by id.
+    ExcludeTokens(Arc<[u32]>),
+    /// The special token with this text.
+    TokenText(String),
+}
+
+/// The grammar ready for the matcher.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// Per rule its term. A body may match the empty text; calls stand for the other texts only, and a call of such a rule
+    /// is optional wherever it stands.
+    pub bodies: Vec<RegexId>,
+    /// Per rule its name.
+    pub names: Vec<String>,
+    /// The rule that the whole output must match.
+    pub root: usize,
+    /// Whether the empty output is complete.
+    pub root_nullable: bool,
+    /// Indexed by the number of the external.
+    pub symbols: Vec<Symbol>,
+    /// The schemas that [`Symbol::Json`] names.
+    pub schemas: Vec<(Arc<Value>, Arc<JsonOptions>)>,
+}
+
+/// [`lower_with`] the default limits.
+///
+/// # Errors
+/// As there.
+pub fn lower(grammar: &Grammar, regexes: &mut Regexes) -> Result<Lowered, GrammarError> {
+    lower_with(grammar, regexes, &LowerLimits::default())
+}
+
+/// Runs the passes and builds the terms.
+///
+/// Cost: linear in the grammar, but for the emptiness of *and*, *not* and patterns with assertions.
+///
+/// # Errors
+/// *And* or *not* over parts that are not regular; an empty language; the limits of [`LowerLimits`] and those of `regexes`.
+pub fn lower_with(grammar: &Grammar, regexes: &mut Regexes, limits: &LowerLimits) -> Result<Lowered, GrammarError> {
+    check_depth(grammar, limits)?;
+    let mut grammar = grammar.clone();
+    let rules = reachable(&grammar).rules;
+    iterate_self_recursion(&mut grammar, &rules);
+    let used = reachable(&grammar);
+    let calls = components(&grammar, &used.rules);
+    let shapes = shapes(&grammar, &calls.order, &calls.recursive, limits);
+    check_regular(&grammar, &used, &calls, &shapes, limits)?;
+    let mut lowering = Lowering::new(&grammar, regexes, &shapes);
+    lowering.lower_regular_leaves(&used)?;
+    lowering.productive = productive(&grammar, &used.exprs, &lowering.flat);
+    lowering.nullable = nullable(&grammar, &used.exprs, &lowering.flat, lowering.regexes);
+    check_productive(&grammar, &used, &lowering.productive)?;
+    lowering.lower_rules()
+}
+
+fn check_depth(grammar: &Grammar, limits: &LowerLimits) -> Result<(), GrammarError> {
+    let mut depths = vec![0; grammar.exprs.len()];
+    for (i, expr) in grammar.exprs.iter().enumerate() {
+        let inner = expr.children().iter().map(|child| depths[child.index()]).max();
+        depths[i] = inner.map_or(0, |depth: u32| depth + 1);
+        if depths[i] > limits.max_grammar_depth {
+            let limit = Limit {
+                name: "max_grammar_depth",
+                configured: u64::from(limits.max_grammar_depth),
+            };
+            return Err(GrammarError::limit(limit, "the nesting of the grammar"));
+        }
+    }
+    Ok(())
+}
+
+/// *And* and *not* stand over regular parts of bearable size.
+fn check_regular(
+    grammar: &Grammar,
+    used: &Reachable,
+    calls: &Components,
+    shapes: &Shapes,
+    limits: &LowerLimits,
+) -> Result<(), GrammarError> {
+    let mut problems = Vec::new();
+    for (i, expr) in grammar.exprs.iter().enumerate().filter(|&(i, _)| used.exprs[i]) {
+        let sign = match expr {
+            Expr::And(_) => '&',
+            Expr::Not(_) => '~',
+            _ => continue,
+        };
+        let shape = shapes.exprs[i];
+        if !shape.regular {
+            let why = why_not_regular(grammar, ExprId(i as u32), &calls.recursive);
+            problems.push(Problem::without_place(
+                format!("`{sign}` stands over {why}: that can't be decided"),
+                "keep to rules without recursion, schemas and tokens there",
+            ));
+        } else if shape.size > limits.max_regular_size {
+            let limit = Limit {
+                name: "max_regular_size",
+                configured: limits.max_regular_size,
+            };
+            return Err(GrammarError::limit(limit, format!("a part of `{sign}`")));
+        } else if shape.depth > limits.max_grammar_depth {
+            let limit = Limit {
+                name: "max_grammar_depth",
+                configured: u64::from(limits.max_grammar_depth),
+            };
+            return Err(GrammarError::limit(limit, format!("a part of `{sign}`")));
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(GrammarError::new(GrammarErrorKind::Unsupported, problems)),
+    }
+}
+
+fn check_productive(grammar: &Grammar, used: &Reachable, productive: &[bool]) -> Result<(), GrammarError> {
+    let matches = |rule: RuleId| productive[grammar.rule(rule).body.index()];
+    if matches(grammar.root) {
+        return Ok(());
+    }
+    let root = &grammar.rule(grammar.root).name;
+    // Rules that need themselves first come last in reach: the deepest is most likely the one to repair.
+    let culprit = used.rules.iter().rev().find(|&&rule| !matches(rule)).unwrap_or(&grammar.root);
+    let problem = Problem::without_place(
+        format!("no text matches the rule `{root}`"),
+        format!("give `{}` an alternative that can end", grammar.rule(*culprit).name),
+    );
+    Err(GrammarError::new(GrammarErrorKind::EmptyLanguage, vec![problem]))
+}
+
+/// How rules inside an expression are taken.
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    /// Every rule is written out; regular expressions only.
+    Flat,
+    /// Rules are called, but for those that are inlined.
+    Calls,
+}
+
+struct Lowering<'g> {
+    grammar: &'g Grammar,
+    regexes: &'g mut Regexes,
+    shapes: &'g Shapes,
+    /// Terms per expression, in each mode.
+    flat: Vec<Option<RegexId>>,
+    called: Vec<Option<RegexId>>,
+    productive: Vec<bool>,
+    nullable: Vec<bool>,
+    /// The rules that are left, in the order of their numbers.
+    kept: Vec<RuleId>,
+    kept_numbers: FxHashMap<RuleId, usize>,
+    symbols: Vec<Symbol>,
+    symbol_numbers: FxHashMap<Symbol, u32>,
+    schemas: Vec<(Arc<Value>, Arc<JsonOptions>)>,
+}
+
+impl<'g> Lowering<'g> {
+    fn new(grammar: &'g Grammar, regexes: &'g mut Regexes, shapes: &'g Shapes) -> Lowering<'g> {
+        Lowering {
+            grammar,
+            regexes,
+            shapes,
+            flat: vec![None; grammar.exprs.len()],
+            called: vec![None; grammar.exprs.len()],
+            productive: Vec::new(),
+            nullable: Vec::new(),
+            kept: Vec::new(),
+            kept_numbers: FxHashMap::default(),
+            symbols: Vec::new(),
+            symbol_numbers: FxHashMap::default(),
+            schemas: Vec::new(),
+        }
+    }
+
+    /// The terms that the productive and nullable passes ask for.
+    fn lower_regular_leaves(&mut self, used: &Reachable) -> Result<(), GrammarError> {
+        for i in (0..self.grammar.exprs.len()).filter(|&i| used.exprs[i]) {
+            if matches!(self.grammar.exprs[i], Expr::Regex { .. } | Expr::And(_) | Expr::Not(_)) {
+                self.lower_expr(ExprId(i as u32), Mode::Flat)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lower_rules(mut self) -> Result<Lowered, GrammarError> {
+        let root = self.rule_number(self.grammar.root);
+        let mut bodies = Vec::new();
+        while let Some(&rule) = self.kept.get(bodies.len()) {
+            bodies.push(self.lower_expr(self.grammar.rule(rule).body, Mode::Calls)?);
+        }
+        let name = |&rule: &RuleId| self.grammar.rule(rule).name.clone();
+        Ok(Lowered {
+            root_nullable: self.nullable[self.grammar.rule(self.grammar.root).body.index()],
+            names: self.kept.iter().map(name).collect(),
+            root,
+            bodies,
+            symbols: self.symbols,
+            schemas: self.schemas,
+        })
+    }
+
+    fn rule_number(&mut self, rule: RuleId) -> usize {
+        let next = self.kept.len();
+        let number = *self.kept_numbers.entry(rule).or_insert(next);
+        if number == next {
+            self.kept.push(rule);
+        }
+        number
+    }
+
+    /// The term of an expression: its parts first, with a stack instead of recursion.
+    fn lower_expr(&mut self, id: ExprId, mode: Mode) -> Result<RegexId, GrammarError> {
+        let mut stack = vec![(id, mode)];
+        while let Some(&(id, mode)) = stack.last() {
+            if self.term(id, mode).is_none() {
+                let waiting = stack.len();
+                self.push_missing_parts(id, mode, &mut stack);
+                if stack.len() > waiting {
+                    continue;
+                }
+                let term = self.build(id, mode)?;
+                match mode {
+                    Mode::Flat => self.flat[id.index()] = Some(term),
+                    Mode::Calls => self.called[id.index()] = Some(term),
+                }
+            }
+            stack.pop();
+        }
+        Ok(self.built(id, mode))
+    }
+
+    fn term(&self, id: ExprId, mode: Mode) -> Option<RegexId> {
+        match mode {
+            Mode::Flat => self.flat[id.index()],
+            Mode::Calls => self.called[id.index()],
+        }
+    }
+
+    fn built(&self, id: ExprId, mode: Mode) -> RegexId {
+        self.term(id, mode).expect("parts are built before their parents")
+    }
+
+    /// The expressions whose terms `id` is built of.
+    fn push_missing_parts(&self, id: ExprId, mode: Mode, stack: &mut Vec<(ExprId, Mode)>) {
+        let mut push = |id: ExprId, mode| {
+            if self.term(id, mode).is_none() {
+                stack.push((id, mode));
+            }
+        };
+        match self.grammar.expr(id) {
+            Expr::Rule(rule) => {
+                if let Some(body) = self.written_out(*rule, mode) {
+                    push(body, Mode::Flat);
+                }
+            }
+            Expr::And(_) | Expr::Not(_) | Expr::Regex { .. } if mode == Mode::Calls => push(id, Mode::Flat),
+            expr => expr.children().iter().for_each(|&child| push(child, mode)),
+        }
+    }
+
+    /// The body that stands for a call of `rule`, if any does.
+    fn written_out(&self, rule: RuleId, mode: Mode) -> Option<ExprId> {
+        (mode == Mode::Flat || self.shapes.inlined[rule.index()]).then(|| self.grammar.rule(rule).body)
+    }
+
+    fn build(&mut self, id: ExprId, mode: Mode) -> Result<RegexId, GrammarError> {
+        let grammar = self.grammar;
+        let parts: Vec<RegexId> = match grammar.expr(id) {
+            Expr::And(_) | Expr::Not(_) | Expr::Regex { .. } if mode == Mode::Calls => return Ok(self.built(id, Mode::Flat)),
+            expr => expr.children().iter().map(|&child| self.built(child, mode)).collect(),
+        };
+        Ok(match grammar.expr(id) {
+            Expr::Text(text) => self.regexes.literal(text),
+            Expr::Class(set) => self.regexes.class(set.clone()),
+            Expr::Sequence(_) => self.regexes.concat_all(&parts),
+            Expr::Choice(alternatives) => self.choice(alternatives, &parts),
+            Expr::Repeat { min, max, .. } => self.regexes.repeat(parts[0], *min, *max),
+            Expr::And(_) => {
+                let term = self.regexes.and(&parts);
+                self.live(term)?
+            }
+            Expr::Not(_) => {
+                let term = self.regexes.not(parts[0]);
+                self.live(term)?
+            }
+            Expr::Regex { pattern, dialect } => {
+                let term = compile_pattern(self.regexes, pattern, *dialect)?;
+                self.live(term)?
+            }
+            Expr::Rule(rule) => self.call(*rule, mode),
+            Expr::JsonSchema { schema, options } => {
+                let number = self.schema_number(schema, options);
+                self.external(Symbol::Json(number))
+            }
+            Expr::Token(ids) if ids.is_empty() => RegexId::NEVER,
+            Expr::Token(ids) => self.external(Symbol::Tokens(ids.as_slice().into())),
+            Expr::ExcludeToken(ids) => self.external(Symbol::ExcludeTokens(ids.as_slice().into())),
+            Expr::TokenText(text) => self.external(Symbol::TokenText(text.clone())),
+        })
+    }
+
+    /// Long lists of texts become one word list: a step then costs a logarithm instead of their number.
+    fn choice(&mut self, alternatives: &[ExprId], parts: &[RegexId]) -> RegexId {
+        let grammar = self.grammar;
+        let text = |id: &ExprId| match grammar.expr(*id) {
+            Expr::Text(text) => Some(text.as_str()),
+            _ => None,
+        };
+        if alternatives.iter().filter_map(text).count() < WORTH_A_WORD_LIST {
+            return self.regexes.or(parts);
+        }
+        let mut terms = vec![self.regexes.words(alternatives.iter().filter_map(text))];
+        let others = alternatives.iter().zip(parts).filter(|(id, _)| text(id).is_none());
+        terms.extend(others.map(|(_, &part)| part));
+        self.regexes.or(&terms)
+    }
+
+    /// The term, or [`RegexId::NEVER`] where no text matches it.
+    fn live(&mut self, term: RegexId) -> Result<RegexId, GrammarError> {
+        let live = self
+            .regexes
+            .is_live(term)
+            .map_err(|limit| GrammarError::limit(limit, "the search for a text of a pattern"))?;
+        Ok(if live { term } else { RegexId::NEVER })
+    }
+
+    fn call(&mut self, rule: RuleId, mode: Mode) -> RegexId {
+        if let Some(body) = self.written_out(rule, mode) {
+            return self.built(body, Mode::Flat);
+        }
+        let body = self.grammar.rule(rule).body.index();
+        if !self.productive[body] {
+            return RegexId::NEVER;
+        }
+        let number = self.rule_number(rule);
+        let call = self.external(Symbol::Rule(number));
+        match self.nullable[body] {
+            true => self.regexes.optional(call),
+            false => call,
+        }
+    }
+
+    fn external(&mut self, symbol: Symbol) -> RegexId {
+        let next = self.symbols.len() as u32;
+        let number = *self.symbol_numbers.entry(symbol.clone()).or_insert(next);
+        if number == next {
+            self.symbols.push(symbol);
+        }
+        self.regexes.external(number)
+    }
+
+    fn schema_number(&mut self, schema: &Arc<Value>, options: &Arc<JsonOptions>) -> usize {
+        let same = |known: &(Arc<Value>, Arc<JsonOptions>)| {
+            (Arc::ptr_eq(&known.0, schema) || known.0 == *schema) && known.1 == *options
+        };
+        self.schemas.iter().position(same).unwrap_or_else(|| {
+            self.schemas.push((schema.clone(), options.clone()));
+            self.schemas.len() - 1
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! Which expressions match some text at all. The others are deleted: a mask must not lead into them.
+use super::fixpoint::least_fixpoint;
+use crate::ast::{Expr, Grammar};
+use penstock_automata::RegexId;
+
+/// Per expression whether some text matches; `terms` are the terms of patterns, *and* and *not*, dead ones as
+/// [`RegexId::NEVER`]. JSON schemas count as productive: whether a schema has a value is asked where values are.
+pub(crate) fn productive(grammar: &Grammar, used: &[bool], terms: &[Option<RegexId>]) -> Vec<bool> {
+    least_fixpoint(grammar, used, |id, expr| match expr {
+        Expr::Class(set) => !set.is_empty(),
+        Expr::Token(ids) => !ids.is_empty(),
+        Expr::Regex { .. } | Expr::And(_) | Expr::Not(_) => terms[id.index()] != Some(RegexId::NEVER),
+        _ => true,
+    })
+}
