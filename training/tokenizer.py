@@ -1,0 +1,50 @@
+"""Builds the tokenizer of the tiny model: byte-level BPE, 2,048 entries, trained on the prompts and answers of the tasks.
+
+The pre-tokenizer is GPT-2's with two changes that make copying easier. A word with a capital letter never carries the
+space before it, so a name is the same tokens after a space and after a quote. Digits come in pairs from the left.
+"""
+
+from __future__ import annotations
+
+import random
+
+from tasks import draw_task
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+VOCAB_SIZE = 2048
+PAD, BOS, EOS, USER, ASSISTANT = SPECIAL_TOKENS = ["<|pad|>", "<|bos|>", "<|eos|>", "<|user|>", "<|assistant|>"]
+PATTERN = r" ?\p{Ll}[\p{Ll}\p{M}]*|\p{Lu}[\p{Ll}\p{M}]+|\p{Lu}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+|\p{L}+"
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}{{ '<|assistant|>' + message['content'] + eos_token }}"
+    "{% else %}{{ '<|user|>' + message['content'] }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def build_tokenizer(seed: int, num_tasks: int = 30_000) -> Tokenizer:
+    """Trains the BPE merges on `num_tasks` tasks. Deterministic for one version of `tokenizers`."""
+    rng = random.Random(seed)
+    tokenizer = Tokenizer(models.BPE())
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(PATTERN), "isolated"), byte_level])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCAB_SIZE,
+        special_tokens=SPECIAL_TOKENS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tasks = (draw_task(rng) for _ in range(num_tasks))
+    tokenizer.train_from_iterator((task.prompt + task.answer for task in tasks), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
+    )
+    return tokenizer
+
+
+def tokenizer_config() -> dict:
+    """What `transformers.AutoTokenizer` needs beside tokenizer.json."""
+    names = {"pad_token": PAD, "bos_token": BOS, "eos_token": EOS}
+    more = {"additional_special_tokens": [USER, ASSISTANT], "chat_template": CHAT_TEMPLATE, "model_max_length": 1024}
+    return {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **names, **more}

@@ -1,0 +1,234 @@
+"""Trains the tiny model of Penstock.
+
+    python training/train.py --out /tmp/tiny --steps 9000
+
+A Llama with 1.25 M parameters learns to answer the tasks of `tasks.py`; the loss is taken on the answer alone. Hidden
+matrices are trained with Muon and the rest with AdamW; the learning rate rises, stays and falls over `--decay-steps`.
+Tasks grow harder over the first 1,200 steps. `--resume` goes on from a checkpoint, also with another number of steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from muon import Muon
+from tasks import Task, draw_task
+from tokenizer import ASSISTANT, BOS, EOS, PAD, SPECIAL_TOKENS, USER, VOCAB_SIZE, build_tokenizer, tokenizer_config
+from tokenizers import Tokenizer
+from tqdm import tqdm
+from transformers import LlamaConfig, LlamaForCausalLM
+
+LENGTHS = range(32, 321, 16)  # padded lengths of a batch, in tokens; longer tasks are left out
+CHUNK = 1024  # tasks drawn at a time and sorted by length
+
+
+def build_model() -> LlamaForCausalLM:
+    ids = {
+        name: SPECIAL_TOKENS.index(token)
+        for name, token in (("pad_token_id", PAD), ("bos_token_id", BOS), ("eos_token_id", EOS))
+    }
+    config = LlamaConfig(
+        vocab_size=VOCAB_SIZE, hidden_size=160, intermediate_size=320, num_hidden_layers=4, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=1024, tie_word_embeddings=True, rms_norm_eps=1e-6,
+        rope_parameters={"rope_theta": 10000.0, "rope_type": "default"}, attn_implementation="sdpa", **ids,
+    )  # fmt: skip
+    return LlamaForCausalLM(config)
+
+
+def encode_task(tokenizer: Tokenizer, task: Task, rng: random.Random) -> tuple[list[int], list[int]]:
+    """Prompt and answer as token ids. One plain prompt in eight lacks `<|bos|>`, as some callers leave it out."""
+    prompt = tokenizer.encode(task.prompt, add_special_tokens=False).ids
+    bos, user, assistant = ([SPECIAL_TOKENS.index(token)] for token in (BOS, USER, ASSISTANT))
+    if task.chat:
+        prompt = bos + user + prompt + assistant
+    elif rng.random() > 0.125:
+        prompt = bos + prompt
+    return prompt, [*tokenizer.encode(task.answer, add_special_tokens=False).ids, SPECIAL_TOKENS.index(EOS)]
+
+
+def batches(tokenizer: Tokenizer, seed: int, tokens: int, difficulty) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless (input ids, labels), both int64 [rows, length]; labels are -100 outside the answer.
+
+    Rows of one batch have about the same length, and every batch has about `tokens` tokens.
+    """
+    rng = random.Random(seed)
+    pools: dict[int, list[tuple[list[int], list[int]]]] = {length: [] for length in LENGTHS}
+    while True:
+        ready = []
+        for _ in range(CHUNK):
+            prompt, answer = encode_task(tokenizer, draw_task(rng, difficulty=difficulty()), rng)
+            length = next((length for length in LENGTHS if len(prompt) + len(answer) <= length), None)
+            if length is None:
+                continue
+            pools[length].append((prompt, answer))
+            if len(pools[length]) == max(1, round(tokens / length)):
+                ready.append(pad_rows(pools[length], length))
+                pools[length] = []
+        rng.shuffle(ready)
+        yield from ready
+
+
+def copy_batch(rng: random.Random, tokens: int, length: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random pieces and then the same pieces in another order: what is left of a piece follows from its first token.
+
+    Returns (input ids, labels) as `batches` does. They ask for copying of any token, in texts that cannot be learnt by heart.
+    """
+    rows = tokens // length
+    inputs, labels = torch.zeros(rows, length, dtype=torch.long), torch.full((rows, length), -100)
+    for row in range(rows):
+        pieces = [[rng.randrange(len(SPECIAL_TOKENS), VOCAB_SIZE) for _ in range(rng.randint(2, 6))] for _ in range(7)]
+        first = [token for piece in pieces for token in piece]
+        rng.shuffle(pieces)
+        again = [(token, index > 0) for piece in pieces for index, token in enumerate(piece)]
+        ids = (first + [token for token, _ in again])[:length]
+        inputs[row, : len(ids)] = torch.tensor(ids)
+        for position, (token, known) in enumerate(again[: length - len(first)], start=len(first)):
+            if known:
+                labels[row, position] = token
+    return inputs, labels
+
+
+def pad_rows(rows: list[tuple[list[int], list[int]]], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = torch.full((len(rows), length), SPECIAL_TOKENS.index(PAD))
+    labels = torch.full((len(rows), length), -100)
+    for row, (prompt, answer) in enumerate(rows):
+        end = len(prompt) + len(answer)
+        inputs[row, :end] = torch.tensor(prompt + answer)
+        labels[row, len(prompt) : end] = torch.tensor(answer)
+    return inputs, labels
+
+
+def answer_loss(model: LlamaForCausalLM, body, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross entropy over the answer tokens. The head is applied to those positions alone."""
+    hidden = body(input_ids=inputs).last_hidden_state[:, :-1]  # [rows, length - 1, hidden]
+    wanted = labels[:, 1:]
+    keep = wanted != -100
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[keep]).float(), wanted[keep])
+
+
+def build_optimizers(model: LlamaForCausalLM, args: argparse.Namespace) -> list[torch.optim.Optimizer]:
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name and "lm_head" not in name]
+    others = [p for p in model.parameters() if all(p is not matrix for matrix in matrices)]
+    muon = Muon(matrices, lr=args.muon_lr)
+    adam = torch.optim.AdamW(others, lr=args.adam_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    for optimizer in (muon, adam):
+        for group in optimizer.param_groups:
+            group["peak_lr"] = group["lr"]
+    return [muon, adam]
+
+
+def lr_scale(step: int, steps: int, decay_steps: int) -> float:
+    """Rises over 100 steps, stays, and falls along a line to a fiftieth over the last `decay_steps`."""
+    return min(1.0, (step + 1) / 100, 0.02 + 0.98 * (steps - step) / decay_steps)
+
+
+def copy_share(step: int) -> float:
+    """The share of batches that only copy: most of the first 200, none after 600."""
+    return min(0.8, max(0.0, (600 - step) / 500))
+
+
+def save_checkpoint(path: Path, model, optimizers, step: int, tokens_seen: int) -> None:
+    state = {
+        "model": model.state_dict(),
+        "optimizers": [o.state_dict() for o in optimizers],
+        "step": step,
+        "tokens_seen": tokens_seen,
+    }
+    torch.save(state, path.with_suffix(".new"))
+    path.with_suffix(".new").rename(path)
+
+
+def export(out: Path, model: LlamaForCausalLM, tokenizer: Tokenizer) -> None:
+    """Writes what `from_pretrained` reads: bf16 weights, configs and the tokenizer."""
+    model.generation_config.update(
+        do_sample=False, eos_token_id=SPECIAL_TOKENS.index(EOS), pad_token_id=SPECIAL_TOKENS.index(PAD)
+    )
+    weights = LlamaForCausalLM(model.config)
+    weights.load_state_dict(model.state_dict())
+    weights.generation_config = model.generation_config
+    weights.to(torch.bfloat16).save_pretrained(out)
+    tokenizer.save(str(out / "tokenizer.json"))
+    (out / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(), indent=2) + "\n")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--decay-steps", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch-tokens", type=int, default=3072)
+    parser.add_argument("--muon-lr", type=float, default=4e-3)
+    parser.add_argument("--adam-lr", type=float, default=4e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--compile", action="store_true", help="torch.compile; pays on long runs")
+    parser.add_argument("--save-every", type=int, default=250)
+    parser.add_argument("--resume", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--minutes", type=float, help="stop after this time and export")
+    return parser.parse_args()
+
+
+def load_tokenizer(args: argparse.Namespace) -> Tokenizer:
+    path = args.out / "tokenizer.json"
+    return Tokenizer.from_file(str(path)) if path.exists() else build_tokenizer(args.seed)
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    args.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = load_tokenizer(args)
+    model = build_model().to(device)
+    optimizers = build_optimizers(model, args)
+    start, tokens_seen = 0, 0
+    if args.resume:
+        state = torch.load(args.resume, map_location=device)
+        model.load_state_dict(state["model"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        start, tokens_seen = state["step"], state["tokens_seen"]
+    tokenizer.save(str(args.out / "tokenizer.json"))
+    tokens_seen = run_steps(args, model, optimizers, tokenizer, start, tokens_seen, device)
+    export(args.out, model.cpu(), tokenizer)
+    print(f"exported to {args.out} after {tokens_seen / 1e6:.2f} M tokens")
+
+
+def run_steps(args, model, optimizers, tokenizer, start: int, tokens_seen: int, device: str) -> int:
+    body = torch.compile(model.model, dynamic=False) if args.compile else model.model
+    step, rng = start, random.Random(args.seed + start)
+    data = batches(tokenizer, args.seed + 1000 + start, args.batch_tokens, lambda: min(1.0, 0.05 + step / 1200))
+    losses: dict[bool, float | None] = {False: None, True: None}
+    progress = tqdm(total=args.steps, initial=start, unit="step", mininterval=10)
+    while step < args.steps:
+        copying = rng.random() < copy_share(step)
+        inputs, labels = copy_batch(rng, args.batch_tokens) if copying else next(data)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * lr_scale(step, args.steps, args.decay_steps)
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            loss = answer_loss(model, body, inputs.to(device), labels.to(device))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        step += 1
+        tokens_seen += int((inputs != SPECIAL_TOKENS.index(PAD)).sum())
+        losses[copying] = loss.item() if losses[copying] is None else 0.97 * losses[copying] + 0.03 * loss.item()
+        progress.update()
+        progress.set_postfix(loss=losses[False], copy_loss=losses[True], tokens=f"{tokens_seen / 1e6:.2f}M", refresh=False)
+        if step % args.save_every == 0:
+            save_checkpoint(args.out / "checkpoint.pt", model, optimizers, step, tokens_seen)
+        if args.minutes and progress.format_dict["elapsed"] > 60 * args.minutes:
+            break
+    return tokens_seen
+
+
+if __name__ == "__main__":
+    train(parse_args())
