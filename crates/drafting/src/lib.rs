@@ -13,6 +13,8 @@ mod index;
 mod noise;
 mod snapshot;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod trie;
 

@@ -6,7 +6,7 @@
 use crate::blend::{Blend, BlendOptions, Place, MAX_MATCH};
 use crate::noise::{Noise, MEDIAN_FACTOR};
 use crate::store::{Store, MAX_GRAM, NONE};
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Places looked up again, with the last token alone, for a node that no match led to.
@@ -76,12 +76,14 @@ struct Node {
     left: f64,
     last_child: u32,
     previous_sibling: u32,
+    // Its continuations by match, in `continued`.
+    begin: u32,
+    end: u32,
 }
 
 #[derive(Clone, Copy)]
 struct Entry {
     probability: f64,
-    order: u32,
     parent: u32,
     token: i32,
     begin: u32,
@@ -89,25 +91,6 @@ struct Entry {
     // Rank in the list of frequent tokens, or `NONE` for a continuation of places.
     rank: u32,
     own: bool,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> Ordering {
-        self.probability
-            .total_cmp(&other.probability)
-            .then(other.order.cmp(&self.order))
-    }
 }
 
 /// What a search reads.
@@ -137,11 +120,19 @@ pub(crate) struct TreeBuilder {
     blend: Blend,
     places: Vec<Place>,
     nodes: Vec<Node>,
-    heap: BinaryHeap<Entry>,
+    entries: Vec<Entry>,
+    // Bits of the probability (positive f64s are ordered as their bits are) and number of the entry: earlier ones first among equals.
+    heap: BinaryHeap<(u64, Reverse<u32>)>,
     frequent: Vec<(i32, f64)>,
     offsets: Vec<u32>,
     suffix: Vec<i32>,
-    num_entries: u32,
+    // Tokens that nodes have as continuations by match, node after node.
+    continued: Vec<i32>,
+    // The largest probabilities known to be offered, at most as many as the budget, as bits.
+    best: BinaryHeap<Reverse<u64>>,
+    // The most that a continuation of a frequent token can have.
+    most_after_frequent: f64,
+    // Entries below this cannot become nodes.
     threshold: f64,
 }
 
@@ -149,15 +140,18 @@ impl TreeBuilder {
     /// A builder with these numbers.
     pub(crate) fn new(options: BlendOptions) -> TreeBuilder {
         TreeBuilder {
+            most_after_frequent: most_after_frequent(&options),
             blend: Blend::new(&options),
             options,
             places: Vec::new(),
             nodes: Vec::new(),
+            entries: Vec::new(),
             heap: BinaryHeap::new(),
             frequent: Vec::new(),
             offsets: Vec::new(),
             suffix: Vec::new(),
-            num_entries: 0,
+            continued: Vec::new(),
+            best: BinaryHeap::new(),
             threshold: 0.0,
         }
     }
@@ -173,12 +167,13 @@ impl TreeBuilder {
         self.begin(&stores);
         let num_places = self.places.len() as u32;
         self.append(&mut tree, stores.own.token(stores.last), None, 1.0, Source::Committed);
-        self.threshold = self.least_useful(&limits, &tree);
+        self.raise_threshold(&limits, &tree);
         if limits.budget > 0 {
             self.expand(&stores, &limits, 0, 0, num_places);
         }
         while tree.token_ids.len() <= limits.budget {
-            let Some(entry) = self.heap.pop() else { break };
+            let Some((_, Reverse(number))) = self.heap.pop() else { break };
+            let entry = self.entries[number as usize];
             if entry.probability < self.threshold {
                 break;
             }
@@ -191,7 +186,9 @@ impl TreeBuilder {
         self.places.clear();
         self.nodes.clear();
         self.heap.clear();
-        self.num_entries = 0;
+        self.continued.clear();
+        self.best.clear();
+        self.entries.clear();
         self.threshold = self.options.floor;
         gather(stores, self.options.max_places, &mut self.suffix, &mut self.places);
         merge_frequent(stores, self.options.other_weight, &mut self.frequent);
@@ -199,21 +196,17 @@ impl TreeBuilder {
 
     /// With a cost, a node pays as long as r p / a exceeds what the tree yields for its cost; since nodes come in the order of p, the
     /// first that does not pay ends the search at the best prefix.
-    fn least_useful(&self, limits: &Limits, tree: &Proposal) -> f64 {
-        let Some(cost) = limits.width_cost else {
-            return self.options.floor;
-        };
-        let width = (tree.token_ids.len() - 1) as f64;
-        let value = (1.0 + limits.accept_ratio * tree.predicted) / (1.0 + cost * width);
-        (cost * value / limits.accept_ratio).max(self.options.floor)
+    fn raise_threshold(&mut self, limits: &Limits, tree: &Proposal) {
+        if let Some(cost) = limits.width_cost {
+            let width = (tree.token_ids.len() - 1) as f64;
+            let value = (1.0 + limits.accept_ratio * tree.predicted) / (1.0 + cost * width);
+            self.threshold = self.threshold.max(cost * value / limits.accept_ratio);
+        }
     }
 
     fn take(&mut self, stores: &Stores, tree: &mut Proposal, entry: Entry, limits: &Limits) {
         if entry.rank != NONE {
             self.offer_frequent(entry.parent, entry.rank + 1);
-        }
-        if self.child(entry.parent, entry.token).is_some() {
-            return;
         }
         let source = match (entry.rank, entry.own) {
             (NONE, true) => Source::Own,
@@ -222,13 +215,14 @@ impl TreeBuilder {
         };
         let node = self.append(tree, entry.token, Some(entry.parent), entry.probability, source);
         tree.predicted += entry.probability;
-        self.threshold = self.least_useful(limits, tree);
-        if tree.token_ids.len() <= limits.budget && entry.probability >= self.threshold {
-            let (begin, end) = if entry.rank == NONE {
-                self.advance(stores, entry.begin, entry.end)
-            } else {
-                self.look_up_again(stores, entry.token)
-            };
+        self.raise_threshold(limits, tree);
+        if entry.rank == NONE {
+            if entry.probability >= self.threshold {
+                let (begin, end) = self.advance(stores, entry.begin, entry.end);
+                self.expand(stores, limits, node, begin, end);
+            }
+        } else if entry.probability * self.most_after_frequent >= self.threshold {
+            let (begin, end) = self.look_up_again(stores, entry.token);
             self.expand(stores, limits, node, begin, end);
         }
     }
@@ -240,7 +234,7 @@ impl TreeBuilder {
             let above = &mut self.nodes[parent as usize];
             previous_sibling = std::mem::replace(&mut above.last_child, node);
             depth = above.depth + 1;
-            logprob = (probability / above.probability).ln().min(0.0);
+            logprob = ((probability / above.probability) as f32).ln().min(0.0);
         }
         self.nodes.push(Node {
             token,
@@ -249,10 +243,12 @@ impl TreeBuilder {
             left: 1.0,
             last_child: NONE,
             previous_sibling,
+            begin: 0,
+            end: 0,
         });
         tree.token_ids.push(token);
         tree.parents.push(parent.map_or(-1, |parent| parent as i32));
-        tree.logprobs.push(logprob as f32);
+        tree.logprobs.push(logprob);
         tree.sources.push(source as u8);
         node
     }
@@ -331,15 +327,34 @@ impl TreeBuilder {
             Some((noise, index)) => self.favour(noise.key(index + depth), left),
             None => left,
         };
-        let first = self.group(begin, end);
+        self.nodes[node as usize].begin = self.continued.len() as u32;
+        self.continued
+            .extend(self.blend.continuations.iter().map(|known| known.token));
+        self.nodes[node as usize].end = self.continued.len() as u32;
+        self.offer_continuations(limits, node, begin);
+        self.note_frequent(limits, node);
+        self.offer_frequent(node, 0);
+    }
+
+    fn offer_continuations(&mut self, limits: &Limits, node: u32, begin: u32) {
         let above = self.nodes[node as usize].probability;
-        let mut at = first;
+        let most = self
+            .blend
+            .continuations
+            .iter()
+            .map(|known| known.probability)
+            .fold(0.0, f64::max);
+        if above * most < self.threshold {
+            return;
+        }
+        let mut at = self.group(begin);
         for index in 0..self.blend.continuations.len() {
             let known = self.blend.continuations[index];
             let end = at + known.num_places;
+            let probability = above * known.probability;
+            self.note(limits, probability);
             self.offer(Entry {
-                probability: above * known.probability,
-                order: 0,
+                probability,
                 parent: node,
                 token: known.token,
                 begin: at,
@@ -349,7 +364,6 @@ impl TreeBuilder {
             });
             at = end;
         }
-        self.offer_frequent(node, 0);
     }
 
     /// Reweighs the continuations by the sampler's noise; what no match names gets the median. Returns the new rest.
@@ -366,7 +380,7 @@ impl TreeBuilder {
     }
 
     /// Copies the places behind all others, ordered by continuation; within one they keep their order, longest match first.
-    fn group(&mut self, begin: u32, end: u32) -> u32 {
+    fn group(&mut self, begin: u32) -> u32 {
         let first = self.places.len() as u32;
         self.offsets.clear();
         let mut at = first;
@@ -383,7 +397,6 @@ impl TreeBuilder {
             },
         );
         for (index, &which) in self.blend.which.iter().enumerate() {
-            debug_assert!(begin + (index as u32) < end);
             let to = &mut self.offsets[which as usize];
             self.places[*to as usize] = self.places[begin as usize + index];
             *to += 1;
@@ -391,31 +404,75 @@ impl TreeBuilder {
         first
     }
 
+    /// Offers the most frequent token from `rank` on that is no continuation by match; the next one follows when it is taken.
     fn offer_frequent(&mut self, node: u32, rank: u32) {
-        let Some(&(token, share)) = self.frequent.get(rank as usize) else {
-            return;
-        };
-        let parent = self.nodes[node as usize];
-        let probability = parent.probability * parent.left * self.options.frequent_share * share;
-        self.offer(Entry {
-            probability,
-            order: 0,
-            parent: node,
-            token,
-            begin: 0,
-            end: 0,
-            rank,
-            own: false,
-        });
-    }
-
-    fn offer(&mut self, mut entry: Entry) {
-        if entry.probability >= self.threshold {
-            entry.order = self.num_entries;
-            self.num_entries += 1;
-            self.heap.push(entry);
+        if let Some((token, probability, rank)) = self.frequent_child(node, rank) {
+            self.offer(Entry {
+                probability,
+                parent: node,
+                token,
+                begin: 0,
+                end: 0,
+                rank,
+                own: false,
+            });
         }
     }
+
+    fn frequent_child(&self, node: u32, mut rank: u32) -> Option<(i32, f64, u32)> {
+        let parent = self.nodes[node as usize];
+        let continued = &self.continued[parent.begin as usize..parent.end as usize];
+        loop {
+            let &(token, share) = self.frequent.get(rank as usize)?;
+            if !continued.contains(&token) {
+                let probability = parent.probability * parent.left * self.options.frequent_share * share;
+                return Some((token, probability, rank));
+            }
+            rank += 1;
+        }
+    }
+
+    /// Frequent tokens are offered one by one, but what they will be offered for is known at once.
+    fn note_frequent(&mut self, limits: &Limits, node: u32) {
+        let mut rank = 0;
+        while let Some((_, probability, at)) = self.frequent_child(node, rank) {
+            if probability < self.threshold {
+                return;
+            }
+            self.note(limits, probability);
+            rank = at + 1;
+        }
+    }
+
+    /// An entry that `budget` better ones precede cannot become a node: the threshold keeps it out.
+    fn note(&mut self, limits: &Limits, probability: f64) {
+        if probability < self.threshold {
+            return;
+        }
+        self.best.push(Reverse(probability.to_bits()));
+        if self.best.len() > limits.budget {
+            self.best.pop();
+        }
+        if self.best.len() == limits.budget {
+            let least = self.best.peek().map_or(0.0, |least| f64::from_bits(least.0));
+            self.threshold = self.threshold.max(least);
+        }
+    }
+
+    fn offer(&mut self, entry: Entry) {
+        if entry.probability >= self.threshold {
+            self.heap
+                .push((entry.probability.to_bits(), Reverse(self.entries.len() as u32)));
+            self.entries.push(entry);
+        }
+    }
+}
+
+/// All places after a frequent token match by one token: if they agree, and all are own, the blend gives them this. Without a place, the
+/// most frequent token may get as much as its share.
+fn most_after_frequent(options: &BlendOptions) -> f64 {
+    let places = PLACES_AFTER_FREQUENT as f64 * options.other_weight.max(1.0);
+    (places / (places + options.strength)).max(options.frequent_share)
 }
 
 /// Finds earlier places that end like the text, newest first along the chains of 4, 3, 2 and 1 tokens, and sorts them by match length.
