@@ -305,7 +305,8 @@ impl<'g> Lowering<'g> {
                 }
             }
             Expr::And(_) | Expr::Not(_) | Expr::Regex { .. } if mode == Mode::Calls => push(id, Mode::Flat),
-            expr => expr.children().iter().for_each(|&child| push(child, mode)),
+            // The first part is built first, so that symbols are numbered in the order of the text.
+            expr => expr.children().iter().rev().for_each(|&child| push(child, mode)),
         }
     }
 

@@ -263,7 +263,9 @@ impl<'a> Lexer<'a, '_> {
             Some(Err(error)) => {
                 let message = format!("the schema is no JSON: {error}");
                 self.mistakes.syntax(self.at, message, "write a JSON object");
-                self.at = self.text.len();
+                self.push(Kind::Json(Value::Bool(true)), 1);
+                self.push(Kind::Sign(')'), 0);
+                self.at += next_definition(self.rest());
             }
             None => self.at += 1,
         }
@@ -303,6 +305,12 @@ fn quoted_length(text: &str) -> usize {
         Some(end) if rest[end..].starts_with('\'') => end + 2,
         _ => 1,
     }
+}
+
+/// Where the next line starts that defines a rule.
+fn next_definition(text: &str) -> usize {
+    let head = text.find("::=").map(|define| &text[..define]);
+    head.and_then(|head| head.rfind('\n')).unwrap_or(text.len())
 }
 
 /// How many bytes the bad escape at the start of `text` takes: the backslash and the character behind it.

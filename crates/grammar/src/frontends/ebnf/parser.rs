@@ -166,6 +166,10 @@ impl<'a> Parser<'a> {
     }
 
     fn read_rules(&mut self, definitions: &[Definition]) {
+        // Rules keep the order of their definitions, wherever they are used first.
+        for definition in definitions {
+            self.builder.rule(&definition.name);
+        }
         for definition in definitions {
             (self.at, self.end) = (definition.body.start, definition.body.end);
             if definition.body.is_empty() {
