@@ -338,7 +338,8 @@ class Generator(Generic[T]):
             sequence.finish_reason, complete = "closed", True
         if options.on_length == "error" and (not complete or (matcher is None and reason == "length")):
             raise IncompleteOutputError(
-                f"the output was not complete after `{len(sequence.token_ids)}` tokens; raise `max_tokens`, or ask for on_length='close'",
+                f"the output was not complete after `{len(sequence.token_ids)}` tokens; "
+                "raise `max_tokens`, or ask for on_length='close'",
                 result=self._result(sequence, None),
             )
         result = self._result(sequence, None)

@@ -31,7 +31,8 @@ __all__ = ["Choice", "Ebnf", "JsonSchema", "Lark", "OutputSpec", "Regex", "descr
 class JsonSchema:
     """JSON text that a schema accepts. schema: a dict, a bool, JSON text, or a type whose schema is meant.
 
-    Options go to `GrammarCompiler.compile_json_schema`: strict, property_order, whitespace, indent, separators, format, registry.
+    Options go to `GrammarCompiler.compile_json_schema`: strict, property_order, whitespace, indent, separators, format,
+    registry.
     """
 
     schema: Any
@@ -96,7 +97,8 @@ class OutputSpec:
             return self.parse(text)
         except Exception as error:
             raise OutputValidationError(
-                f"the text follows the grammar, but is no `{self.name}`: {error}; put the rule into the type's schema, or validate later"
+                f"the text follows the grammar, but is no `{self.name}`: {error}; "
+                "put the rule into the type's schema, or validate later"
             ) from error
 
 
@@ -114,7 +116,7 @@ def describe(output_type: Any) -> OutputSpec:
     choices = _choices_of(output_type)
     if choices is not None:
         return _choice_spec(_name(output_type), choices)
-    if isinstance(output_type, (dict, list, int, float)) or (isinstance(output_type, str)):
+    if isinstance(output_type, (dict, list, int, float, str)):
         raise TypeError(
             f"`{output_type!r}` is a value, not an output type; wrap a schema as JsonSchema(...), a pattern as Regex(...)"
         )

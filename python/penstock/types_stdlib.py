@@ -162,7 +162,7 @@ def _members(t: Any) -> dict[str, tuple[Any, bool]] | None:
     """Return member -> (type, required) of a dataclass, TypedDict or NamedTuple; None for other types."""
     if typing.is_typeddict(t):
         hints = typing.get_type_hints(t, include_extras=True)
-        return {name: (kind, name in t.__required_keys__) for name, kind in hints.items()}
+        return {name: (kind, _is_required(kind, name in t.__required_keys__)) for name, kind in hints.items()}
     if dataclasses.is_dataclass(t) and isinstance(t, type):
         hints = typing.get_type_hints(t, include_extras=True)
         missing = dataclasses.MISSING
@@ -170,8 +170,14 @@ def _members(t: Any) -> dict[str, tuple[Any, bool]] | None:
         return {f.name: (hints[f.name], f.default is missing and f.default_factory is missing) for f in fields}
     if isinstance(t, type) and issubclass(t, tuple) and hasattr(t, "_fields"):
         hints = typing.get_type_hints(t, include_extras=True)
-        return {name: (hints.get(name, Any), name not in t._field_defaults) for name in t._fields}
+        return {name: (hints.get(name, Any), name not in getattr(t, "_field_defaults", {})) for name in t._fields}
     return None
+
+
+def _is_required(kind: Any, otherwise: bool) -> bool:
+    """Whether a member of a TypedDict is required; `__required_keys__` misses what stands in annotations that are texts."""
+    marks = {Required: True, NotRequired: False}
+    return marks.get(get_origin(kind), otherwise)
 
 
 def signature_type(function: Callable[..., Any]) -> Any:

@@ -75,6 +75,11 @@ class ToyMatcher:
         self.taken.append(token_id)
         return True
 
+    def fork(self) -> ToyMatcher:
+        other = ToyMatcher(self.allowed, self.stop_ids)
+        other.taken = list(self.taken)
+        return other
+
     def is_accepting(self) -> bool:
         return not self.is_terminated() and bool(self.allowed(tuple(self.taken)) & self.stop_ids)
 

@@ -8,7 +8,7 @@ Only true prefixes reach the matcher: it advances with `take` and never rolls ba
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Ids
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = ["Sequence"]
 class Sequence:
     """The state of one text. Cost of a token besides the model: one mask, one choice, one `accept_token`."""
 
+    # processor, should_stop: what an adapter's framework wants to do with logits, and when it wants to end, beside our own.
     def __init__(
         self,
         prompt_ids: Ids[int],
@@ -39,6 +40,8 @@ class Sequence:
         stop_token_ids: Iterable[int] = (),
         matcher: Any = None,
         text: TextAssembler | None = None,
+        processor: Callable[[NDArray[np.float32], SamplingState], NDArray[np.float32]] | None = None,
+        should_stop: Callable[[Sequence], bool] | None = None,
     ) -> None:
         if not len(prompt_ids):
             raise ValueError("the prompt has no tokens; give at least one, such as the beginning-of-text token")
@@ -49,11 +52,13 @@ class Sequence:
         self.contexts = contexts
         self.matcher = matcher
         self.noise = GumbelNoise(seed, sample)
-        self.state = SamplingState(sampling, self.noise, self.prompt_ids, self.token_ids)
+        self.state = SamplingState(sampling, self.noise, self.prompt_ids, self.token_ids, processor)
         self.max_tokens = max_tokens
         self.stop_token_ids = frozenset(stop_token_ids)
         self.text = text
+        self.should_stop = should_stop
         self.finish_reason: FinishReason | None = None
+        self.stop_token_id: int | None = None  # the stop token that was chosen, if one was
         self.logprobs: list[TokenLogprob] = []
         self.stats = Stats()
         self.details: dict[str, Any] = {}
@@ -110,8 +115,8 @@ class Sequence:
         logits: float32 [vocab] at the end of the present output. node: its index in `open_tree`, where masks may have
         been filled already.
         """
-        use_filled = self._nodes_filled and self._node_masks is not None and node is not None
-        bitmask = self._node_masks[node] if use_filled else self.bitmask()
+        filled = self._node_masks if self._nodes_filled and node is not None else None
+        bitmask = self.bitmask() if filled is None else filled[node]
         start = time.perf_counter()
         token = choose(logits, bitmask, self.state)
         if self.state.sampling.logprobs is not None:
@@ -129,7 +134,7 @@ class Sequence:
         if self.finished:
             raise GenerationError("the text has ended; check `finished` before taking tokens", code="text_ended")
         if self._accept_ends(token_id):
-            self.finish_reason = "stop"
+            self.finish_reason, self.stop_token_id = "stop", token_id
             self._pending_logprob = None
             return False
         self.token_ids.append(token_id)
@@ -162,6 +167,8 @@ class Sequence:
             self.text.push(token_id)
             if self.text.stopped:
                 return "stop_string"
+        if self.should_stop is not None and self.should_stop(self):
+            return "stop"
         if self.matcher is not None and self.matcher.is_terminated():
             return "stop"
         if self.matcher is not None and self.matcher.is_accepting() and self._only_stops_left():

@@ -32,7 +32,8 @@ def _with_transformers() -> Model:
     from penstock.models.transformers_context import TransformersContext
     from transformers import AutoModelForCausalLM
 
-    network = AutoModelForCausalLM.from_pretrained(TINY_PATH, dtype=torch.float32, attn_implementation="sdpa").eval()
+    network = AutoModelForCausalLM.from_pretrained(TINY_PATH, dtype=torch.float32, attn_implementation="sdpa")
+    network.eval()  # type: ignore[no-untyped-call]
     face = _tokenizer(*load_tiny_numpy()[1:], network.config.to_dict())
     limit = network.config.max_position_embeddings
     return Model("tiny", face, lambda: TransformersContext(network), max_positions=limit, native=network)

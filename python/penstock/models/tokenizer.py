@@ -16,7 +16,7 @@ __all__ = ["Tokenizer"]
 
 
 class Tokenizer:
-    """encode: (text, with special tokens) -> ids. apply_chat_template: messages -> ids, None where the model has no template."""
+    """encode: (text, with special tokens) -> ids. apply_chat_template: messages -> ids; None: the model has no template."""
 
     def __init__(
         self,

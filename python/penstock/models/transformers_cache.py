@@ -38,13 +38,13 @@ class Placement:
         return self.slots == tuple(range(self.slots[0], self.slots[0] + len(self.slots)))
 
 
-class RowsLayer(CacheLayerMixin):
+class RowsLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     """One layer; its cache tells it the placement of the forward under way."""
 
     is_croppable = False
 
     def __init__(self, cache: RowsCache) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.cache = cache
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
@@ -61,7 +61,9 @@ class RowsLayer(CacheLayerMixin):
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         place = self.cache.placement
-        assert place is not None, "the context plans a placement before each forward"
+        assert place is not None, "the context places each forward before it runs"
+        assert self.keys is not None
+        assert self.values is not None
         self.keys = self._written(self.keys, key_states, place)
         self.values = self._written(self.values, value_states, place)
         return self._read(self.keys, place), self._read(self.values, place)
@@ -85,6 +87,7 @@ class RowsLayer(CacheLayerMixin):
     def move(self, slot: int, source: torch.Tensor, start: int) -> None:
         """Copy places `source`, ascending, of a slot to the places from `start` on."""
         for store in (self.keys, self.values):
+            assert store is not None, "only layers that were written have something to move"
             store[slot, :, start : start + len(source)] = store[slot, :, source.to(store.device)]
 
     def clear(self, slot: int) -> None:
@@ -110,7 +113,8 @@ class RowsCache(Cache):
         self.placement: Placement | None = None
         self.num_slots = 1
         self._write_index: tuple[torch.Tensor, torch.Tensor] | None = None
-        super().__init__(layers=[RowsLayer(self) for _ in range(num_layers)])
+        self.rows_layers = [RowsLayer(self) for _ in range(num_layers)]
+        super().__init__(layers=list(self.rows_layers))
 
     def place(self, placement: Placement) -> None:
         """Announce the next forward."""
@@ -135,14 +139,14 @@ class RowsCache(Cache):
             return
         source = torch.tensor(path[first:]) + length
         with torch.inference_mode():
-            for layer in self.layers:
+            for layer in self.rows_layers:
                 if layer.is_initialized:
                     layer.move(slot, source, length + first)
 
     def clear(self, slot: int) -> None:
         """Forget what a slot holds."""
         with torch.inference_mode():
-            for layer in self.layers:
+            for layer in self.rows_layers:
                 layer.clear(slot)
 
 

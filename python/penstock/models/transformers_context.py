@@ -224,7 +224,7 @@ class TransformersContext:
         if not parts:
             return np.empty((0, self.vocab_size), dtype=np.float32)
         joined = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return joined.float().cpu().numpy()  # type: ignore[no-any-return]
+        return joined.float().cpu().numpy()
 
     # Masks.
 
