@@ -1,0 +1,63 @@
+"""Drafts from what was written before: `RetrievalIndex` as a drafter of the decoding loop.
+
+The search is native (`crates/drafting`); its slow, readable twin is `reference/retrieval.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from penstock._core import DraftTree, RetrievalIndex
+
+__all__ = ["RetrievalDrafter"]
+
+
+class RetrievalDrafter:
+    """Proposes what followed the last tokens before: in the same text, prompt included, or in finished outputs.
+
+    `index`: a `RetrievalIndex` to share with others; None makes one. `share`: finished outputs become searchable for later
+    texts of the same `namespace`; prompts never do. How fast a text comes tells a reader what others wrote: give tenants that
+    must not learn of each other namespaces of their own, or `share=False`.
+    `width_cost`: a, if a forward over w drafted nodes costs about 1 + a * w plain ones; each step then drafts what pays, and
+    the budget is a ceiling. None fills the budget. `use_noise`: rank by the sampler's noise; worth it for texts sampled at a
+    temperature near 1, harmful at 0. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        index: RetrievalIndex | None = None,
+        *,
+        share: bool = True,
+        namespace: str = "",
+        width_cost: float | None = None,
+        use_noise: bool = False,
+    ) -> None:
+        self.index = RetrievalIndex() if index is None else index
+        self.share, self.namespace = share, namespace
+        self.width_cost, self.use_noise = width_cost, use_noise
+
+    def start(self, prompt_ids: Sequence[int], *, noise: Any = None) -> Any:
+        """Open the session of one text: `propose(budget)`, `extend(token_ids)`, `finish()`. Cost: linear in the prompt."""
+        request = self.index.start(prompt_ids, share=self.share, namespace=self.namespace)
+        if self.width_cost is None and not self.use_noise:
+            return request
+        return _Session(request, self.width_cost, noise if self.use_noise else None)
+
+
+class _Session:
+    """A request with its drafter's options."""
+
+    __slots__ = ("_noise", "_request", "_width_cost")
+
+    def __init__(self, request: Any, width_cost: float | None, noise: Any) -> None:
+        self._request, self._width_cost, self._noise = request, width_cost, noise
+
+    def propose(self, budget: int) -> DraftTree:
+        return self._request.propose(budget, width_cost=self._width_cost, noise=self._noise)  # type: ignore[no-any-return]
+
+    def extend(self, token_ids: Sequence[int]) -> None:
+        self._request.extend(token_ids)
+
+    def finish(self) -> None:
+        self._request.finish()
