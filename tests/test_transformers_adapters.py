@@ -96,16 +96,10 @@ def test_assisted_decoding_writes_what_greedy_writes(model, options) -> None:
         expected = model.generate(
             prompt, logits_processor=[GrammarLogitsProcessor(steps)], max_new_tokens=20, attention_mask=mask
         )
-        seen = []
-
-        class Spy(GrammarLogitsProcessor):
-            def __call__(self, input_ids, scores, seen=seen):
-                seen.append(input_ids.shape[1])
-                return super().__call__(input_ids, scores)
-
-        output = model.generate(prompt, logits_processor=[Spy(steps)], max_new_tokens=20, attention_mask=mask, **options)
+        spy = Spy(steps)
+        output = model.generate(prompt, logits_processor=[spy], max_new_tokens=20, attention_mask=mask, **options)
         assert output.tolist() == expected.tolist()
-        assert seen != sorted(set(seen)), "prefixes went back and forth"
+        assert spy.seen != sorted(set(spy.seen)), "prefixes went back and forth"
 
 
 def test_dropped_matchers_are_replayed(model, monkeypatch) -> None:
@@ -133,6 +127,18 @@ def test_given_scores_stay(model) -> None:
     masked = GrammarLogitsProcessor(steps)(PROMPTS, scores)
     assert scores.eq(0).all()
     assert masked.isinf().sum() == 2 * (VOCAB - 5)
+
+
+class Spy(GrammarLogitsProcessor):
+    """Notes the lengths of the prefixes it is shown."""
+
+    def __init__(self, compiled) -> None:
+        super().__init__(compiled)
+        self.seen: list[int] = []
+
+    def __call__(self, input_ids, scores):
+        self.seen.append(input_ids.shape[1])
+        return super().__call__(input_ids, scores)
 
 
 CUSTOM = {

@@ -186,7 +186,8 @@ def generate(
     compiled: a CompiledGrammar that every row follows. drafter: any `Drafter`; drafts never change the output. strategy:
     instead of a drafter, such as `penstock.decoding.Lookahead(drafter, budget=32)`. seed: of sampling; by default it is
     drawn from torch's generator. Logits processors and stopping criteria are the ones that `generate` prepared, called with
-    true prefixes. streamer: transformers 5.23 does not pass its own on; bind one with `functools.partial`. Returns ids [rows, length], as `generate` does; a cache that was handed in is not used.
+    true prefixes. streamer: transformers 5.23 does not pass its own on; bind one with `functools.partial`. Returns ids
+    [rows, length], as `generate` does; a cache that was handed in is not used.
     Raises ValueError for beams, GenerationError when a row fails.
     """
     from penstock.adapters._custom_generate import CustomGenerate
