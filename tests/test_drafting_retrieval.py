@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from penstock.errors import LimitError, PenstockError
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reference.retrieval import Retrieval, best_prefix
 
 core = pytest.importorskip("penstock._core")
