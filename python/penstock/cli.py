@@ -1,0 +1,433 @@
+"""The command line: `penstock generate`, `penstock check`, `penstock bench`.
+
+What was asked for goes to stdout; everything about it (times, verdicts of the run, errors) goes to stderr.
+Exit codes: 0 done; 1 the answer is no (an instance does not pass, a keyword is refused, the output could not be finished);
+2 the command cannot be carried out as it stands (arguments, files, a broken grammar); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import GenerationError, GrammarError, LimitError, PenstockError
+
+__all__ = ["main"]
+
+OK, NO, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+_STOP = 256  # the stop token of the byte vocabulary, after its 256 bytes
+_CHUNK_BYTES = 65_536
+_BENCHMARKS = ("masks", "drafts", "lookaheads", "decode")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. arguments: without the program's name; None: those of the process."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except GenerationError as error:
+        return _complain(str(error), NO)
+    except PenstockError as error:
+        return _complain(str(error), UNUSABLE)
+    except _UnusableError as error:
+        return _complain(str(error), UNUSABLE)
+    except BrokenPipeError:  # the reader of stdout left, as `head` does
+        sys.stderr.close()
+        return OK
+
+
+class _UnusableError(Exception):
+    """A file or an argument that cannot be used; the text names the way out."""
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stdout.flush()
+    print(f"penstock: {message}", file=sys.stderr)
+    return code
+
+
+def _tell(message: str) -> None:
+    sys.stdout.flush()
+    print(message, file=sys.stderr, flush=True)
+
+
+# Arguments.
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="penstock",
+        description="Make language models write what a schema, a pattern or a grammar allows.",
+        epilog="exit codes: 0 done; 1 the answer is no; 2 the command cannot be carried out; 130 interrupted",
+    )
+    parser.add_argument("--version", action="version", version=f"penstock {importlib.metadata.version('penstock')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_generate(commands)
+    _add_check(commands)
+    _add_bench(commands)
+    return parser
+
+
+def _add_generate(commands: Any) -> None:
+    command = commands.add_parser("generate", help="write a text for a prompt", description="Write a text for a prompt.")
+    _add_language(command, required=False)
+    command.add_argument("prompt", help="the prompt; `-` reads it from stdin")
+    command.add_argument("--model", default="tiny", metavar="M", help="a folder or hub name; default: the bundled tiny model")
+    command.add_argument("--draft", action="store_true", help="draft tokens by retrieval: the same text in fewer forwards")
+    command.add_argument("--chat", action="store_true", help="send the prompt as a user message, through the chat template")
+    command.add_argument("--max-tokens", type=_positive, default=None, metavar="N", help="at most N output tokens")
+    command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 (default) takes the likeliest token")
+    command.add_argument("--seed", type=int, default=None, metavar="S", help="repeat a sampled text")
+    command.set_defaults(run=_generate)
+
+
+def _add_check(commands: Any) -> None:
+    description = "Tell what of a schema is enforced, and whether instances pass it; where not, what was expected there."
+    command = commands.add_parser("check", help="check a schema, and instances against it", description=description)
+    _add_language(command, required=True)
+    command.add_argument("instances", nargs="*", metavar="INSTANCE", help="files to check; `-` is stdin")
+    command.add_argument("--all", action="store_true", help="list what is enforced, too")
+    command.set_defaults(run=_check)
+
+
+def _add_bench(commands: Any) -> None:
+    command = commands.add_parser("bench", help="run a benchmark of a source tree", description="Run a benchmark.")
+    command.add_argument("benchmark", choices=_BENCHMARKS)
+    command.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    command.set_defaults(run=_bench)
+
+
+def _add_language(command: argparse.ArgumentParser, *, required: bool) -> None:
+    group = command.add_mutually_exclusive_group(required=required)
+    group.add_argument("--schema", metavar="FILE", help="JSON text that this JSON Schema accepts")
+    group.add_argument("--regex", metavar="PATTERN", help="text that this regular expression matches as a whole")
+    group.add_argument("--grammar", metavar="FILE", help="text of this EBNF grammar, from its rule `root`")
+    group.add_argument("--lark", metavar="FILE", help="text of this grammar in Lark's notation")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"`{text}` is not at least 1")
+    return number
+
+
+# Files.
+
+
+def _read(path: str, what: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise _UnusableError(
+            f"the {what} `{path}` cannot be read: {error.strerror}; give the path of a readable file"
+        ) from error
+
+
+def _read_text(path: str, what: str) -> str:
+    try:
+        return _read(path, what).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _UnusableError(f"the {what} `{path}` is no UTF-8 at byte {error.start}; save it as UTF-8") from error
+
+
+def _read_schema(path: str) -> Any:
+    text = _read_text(path, "schema")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}:{error.colno}"
+        raise _UnusableError(f"{where}: the schema is no JSON: {error.msg}; mend the file at this place") from error
+    except RecursionError as error:
+        raise _UnusableError(f"the schema `{path}` is nested too deeply to be read; name its parts in `$defs`") from error
+
+
+# generate.
+
+
+def _generate(options: argparse.Namespace) -> int:
+    prompt: Any = _read_text("-", "prompt") if options.prompt == "-" else options.prompt
+    if options.chat:
+        prompt = [{"role": "user", "content": prompt}]
+    output_type = _output_type(options)
+    model = _model(options.model)
+    import penstock
+
+    generator: Any = penstock.Generator(model, output_type, drafter="auto" if options.draft else None)
+    sampling = penstock.Sampling(temperature=options.temperature, seed=options.seed)
+    events = generator.stream(prompt, max_tokens=options.max_tokens, sampling=sampling)
+    result = _write_out(events)
+    if output_type is not str:
+        _tell(_verdict(options, result.text))
+    _tell(_costs(result, model.name))
+    return OK
+
+
+def _output_type(options: argparse.Namespace) -> Any:
+    from penstock.types import Ebnf, JsonSchema, Lark, Regex
+
+    if options.schema is not None:
+        return JsonSchema(_read_schema(options.schema))
+    if options.regex is not None:
+        return Regex(options.regex)
+    if options.grammar is not None:
+        return Ebnf(_read_text(options.grammar, "grammar"))
+    if options.lark is not None:
+        return Lark(_read_text(options.lark, "grammar"))
+    return str
+
+
+def _model(name: str) -> Any:
+    from penstock import models
+
+    try:
+        return models.tiny() if name == "tiny" else models.load(name)
+    except ImportError as error:
+        extra = "tiny" if name == "tiny" else "transformers"
+        raise _UnusableError(f"the model `{name}` needs `{error.name}`; run: pip install 'penstock[{extra}]'") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, PenstockError):
+            raise
+        raise _UnusableError(
+            f"the model `{name}` cannot be loaded: {error}; give a folder that transformers can read"
+        ) from error
+
+
+def _write_out(events: Iterable[Any]) -> Any:
+    """Print the text as it comes and return the result. A text that breaks off still ends its line."""
+    from penstock.result import Done, TextDelta
+
+    result = None
+    try:
+        for event in events:
+            if isinstance(event, TextDelta):
+                print(event.text, end="", flush=True)
+            elif isinstance(event, Done):
+                result = event.result
+    finally:
+        print(flush=True)
+    return result
+
+
+def _verdict(options: argparse.Namespace, text: str) -> str:
+    """Read the text back, as a stranger to the run would: byte by byte, and with jsonschema where it is installed."""
+    language = options.schema or options.grammar or options.lark or "the pattern"
+    mistake = _mistake(_compile_for_bytes(options), text.encode())
+    if mistake is not None:
+        return f"invalid: {mistake.told(language)}"
+    judges = ["read back byte by byte"]
+    if options.schema is not None and (version := _second_opinion(_read_schema(options.schema), text)):
+        judges.append(f"jsonschema {version} agrees")
+    return f"valid: the text is in the language of {language} ({'; '.join(judges)})"
+
+
+def _second_opinion(schema: Any, text: str) -> str | None:
+    """Return jsonschema's version if it accepts the text, None where it is not installed. Raises GenerationError."""
+    try:
+        import jsonschema  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    try:
+        jsonschema.validate(json.loads(text), schema)
+    except jsonschema.ValidationError as error:
+        raise GenerationError(
+            f"jsonschema refuses the text: {error.message}; please report this schema as a bug", code="second_opinion"
+        ) from error
+    return importlib.metadata.version("jsonschema")
+
+
+def _costs(result: Any, model_name: str) -> str:
+    stats, num_tokens = result.stats, len(result.token_ids)
+    line = (
+        f"{num_tokens} tokens in {stats.seconds:.2f} s: {stats.model_seconds:.2f} s in the model ({model_name}, "
+        f"{stats.num_forwards} forwards), {_short_time(stats.mask_seconds)} in masks"
+    )
+    if num_tokens:
+        line += f" ({stats.mask_seconds / num_tokens * 1e6:.0f} us a token)"
+    if stats.num_draft_tokens:
+        line += f"; {stats.mean_acceptance_length:.2f} tokens a drafted forward"
+    return line
+
+
+def _short_time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1e3:.2f} ms"
+
+
+# check.
+
+
+@dataclass(frozen=True)
+class _Mistake:
+    """The first byte that a language does not allow; byte is None where the text ends too early. Lines and columns from 1."""
+
+    line: int
+    column: int
+    byte: int | None
+    allowed: str
+
+    def told(self, name: str) -> str:
+        found = "the text ends here" if self.byte is None else f"{_quoted_byte(self.byte)} is not allowed here"
+        return f"{name}:{self.line}:{self.column}: {found}; expected {self.allowed}"
+
+
+def _check(options: argparse.Namespace) -> int:
+    try:
+        compiled = _compile_for_bytes(options, strict=False)
+    except (GrammarError, LimitError) as error:
+        return _complain(_located(options, str(error)), UNUSABLE)
+    num_refused = _print_report(compiled, everything=options.all) if options.schema is not None else 0
+    num_wrong = 0
+    for path in options.instances:
+        data, offset = _trimmed(_read(path, "instance"))
+        mistake = _mistake(compiled, data, offset)
+        num_wrong += mistake is not None
+        print(f"{path}: passes" if mistake is None else mistake.told(path))
+    return NO if num_refused or num_wrong else OK
+
+
+def _located(options: argparse.Namespace, message: str) -> str:
+    path = options.schema or options.grammar or options.lark
+    return message if path is None else f"{path}: {message}"
+
+
+def _compile_for_bytes(options: argparse.Namespace, *, strict: bool = True) -> Any:
+    """Compile the language for a vocabulary of 256 single bytes and a stop token, so that token ids are bytes."""
+    import penstock
+
+    vocabulary = [bytes([value]) for value in range(256)] + [b""]
+    info = penstock.TokenizerInfo(vocabulary, stop_token_ids=[_STOP], special_token_ids=[_STOP])
+    compiler: Any = penstock.GrammarCompiler(info)
+    if options.schema is not None:
+        return compiler.compile_json_schema(_read_schema(options.schema), strict=strict)
+    if options.regex is not None:
+        return compiler.compile_regex(options.regex)
+    if options.grammar is not None:
+        return compiler.compile_ebnf(_read_text(options.grammar, "grammar"))
+    return compiler.compile_lark(_read_text(options.lark, "grammar"))
+
+
+def _trimmed(data: bytes) -> tuple[bytes, bytes]:
+    """Return the text without the white space around it, which no grammar of a value holds, and what came before it."""
+    inner = data.strip(b" \t\r\n")
+    return inner, data[: data.index(inner)]
+
+
+def _mistake(compiled: Any, data: bytes, before: bytes = b"") -> _Mistake | None:
+    """Return the first mistake of a text, None if it is in the language. before: what stands before it in its file."""
+    import penstock
+
+    matcher = penstock.Matcher(compiled)
+    num_taken = 0
+    while num_taken < len(data):
+        chunk = data[num_taken : num_taken + _CHUNK_BYTES]
+        num_good = matcher.accept_tokens(list(chunk))
+        num_taken += num_good
+        if num_good < len(chunk):
+            break
+    if num_taken == len(data) and (matcher.is_accepting() or matcher.is_terminated()):
+        return None
+    line, column = _place(before + data[:num_taken])
+    byte = data[num_taken] if num_taken < len(data) else None
+    return _Mistake(line, column, byte, _allowed_next(matcher))
+
+
+def _place(before: bytes) -> tuple[int, int]:
+    """Line and column, in characters, of what follows these bytes; both from 1."""
+    last_line = before[before.rfind(b"\n") + 1 :].decode("utf-8", errors="replace")
+    return before.count(b"\n") + 1, len(last_line) + 1
+
+
+def _allowed_next(matcher: Any) -> str:
+    """Say which bytes may come next, as ranges, and whether the text may end."""
+    import penstock
+
+    bitmask = penstock.allocate_token_bitmask(1, _STOP + 1)
+    matcher.fill_next_token_bitmask(bitmask)
+    allowed = [token for token in range(_STOP + 1) if int(bitmask[0][token // 32]) >> (token % 32) & 1]
+    parts = [_quoted_range(first, last) for first, last in _ranges([byte for byte in allowed if byte < _STOP])]
+    if _STOP in allowed:
+        parts.append("the end of the text")
+    return " or ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else (parts or ["nothing"])[0]
+
+
+def _ranges(values: Iterable[int]) -> list[tuple[int, int]]:
+    ranges: list[tuple[int, int]] = []
+    for value in values:
+        if ranges and ranges[-1][1] == value - 1:
+            ranges[-1] = (ranges[-1][0], value)
+        else:
+            ranges.append((value, value))
+    return ranges
+
+
+def _quoted_range(first: int, last: int) -> str:
+    if first >= 0x80:
+        return "a character outside ASCII" if last - first > 16 else f"the bytes {first:#04x} to {last:#04x}"
+    if last >= 0x80:
+        return f"{_quoted_byte(first)} to {_quoted_byte(0x7F)}, a character outside ASCII"
+    if last - first < 2:
+        return ", ".join(_quoted_byte(byte) for byte in range(first, last + 1))
+    return f"{_quoted_byte(first)} to {_quoted_byte(last)}"
+
+
+def _quoted_byte(byte: int) -> str:
+    names = {0x0A: "a line feed", 0x0D: "a carriage return", 0x09: "a tab", 0x20: "a space"}
+    if byte in names:
+        return names[byte]
+    return f"`{chr(byte)}`" if 0x20 < byte < 0x7F else f"the byte {byte:#04x}"
+
+
+def _print_report(compiled: Any, *, everything: bool) -> int:
+    """Print what is enforced, annotated and refused; return how much is refused."""
+    report = compiled.report
+    print(f"enforced: {_counted(report['enforced'])}")
+    if everything:
+        _print_rows(report["enforced"])
+    for title in ("annotated", "refused"):
+        if report[title]:
+            print(f"{title}: {_counted(report[title])}")
+            _print_rows(report[title])
+    return len(report["refused"])
+
+
+def _counted(rows: Sequence[Any]) -> str:
+    return f"{len(rows)} keyword" if len(rows) == 1 else f"{len(rows)} keywords"
+
+
+def _print_rows(rows: Iterable[tuple[str, str, str]]) -> None:
+    for pointer, keyword, reason in rows:
+        print(f"  {pointer or '(root)'}  {keyword}" + (f": {reason}" if reason else ""))
+
+
+# bench.
+
+
+def _bench(options: argparse.Namespace) -> int:
+    folder = Path(__file__).resolve().parents[2] / "benchmarks"
+    script = folder / f"{options.benchmark}.py"
+    if not folder.is_dir():
+        raise _UnusableError(
+            "benchmarks are part of the source tree, not of an installed package; clone it and run `make bench`"
+        )
+    if not script.is_file():
+        raise _UnusableError(f"this source tree has no benchmark `{options.benchmark}`; it has: {_scripts_in(folder)}")
+    command = [sys.executable, str(script), *(["--json"] if options.json else [])]
+    return subprocess.run(command, check=False).returncode
+
+
+def _scripts_in(folder: Path) -> str:
+    names = [name for name in _BENCHMARKS if (folder / f"{name}.py").is_file()]
+    return ", ".join(names) or "none"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
