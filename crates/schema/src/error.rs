@@ -1,0 +1,115 @@
+//! Problems with schemas, and the report of what became of one.
+use penstock_automata::Limit;
+
+/// What kind of problem it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// No JSON Schema: a keyword has a value that it cannot have, or a reference leads nowhere.
+    Syntax,
+    /// Correct, but not supported.
+    Unsupported,
+    /// No value satisfies the schema.
+    Empty,
+    /// A named limit was reached.
+    Limit,
+}
+
+/// One problem at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of problem it is.
+    pub kind: ErrorKind,
+    /// JSON pointer of the schema that holds the keyword; in another document, its address and `#` before it.
+    pub pointer: String,
+    /// The keyword.
+    pub keyword: String,
+    /// What is wrong, in lower case.
+    pub reason: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// All problems of a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaError {
+    /// The kind of the gravest problem: syntax before unsupported before limits.
+    pub kind: ErrorKind,
+    /// At least one, in the order of the schema.
+    pub problems: Vec<Problem>,
+    /// The limit that was reached, if the kind is [`ErrorKind::Limit`].
+    pub limit: Option<Limit>,
+}
+
+impl SchemaError {
+    pub(crate) fn of_problems(problems: Vec<Problem>) -> SchemaError {
+        let kind = problems.iter().map(|problem| problem.kind).min().unwrap_or(ErrorKind::Syntax);
+        SchemaError {
+            kind,
+            problems,
+            limit: None,
+        }
+    }
+
+    pub(crate) fn of_limit(limit: Limit) -> SchemaError {
+        SchemaError {
+            kind: ErrorKind::Limit,
+            problems: vec![Problem {
+                kind: ErrorKind::Limit,
+                pointer: String::new(),
+                keyword: String::new(),
+                reason: limit.to_string(),
+                hint: format!("simplify the schema or raise `{}`", limit.name),
+            }],
+            limit: Some(limit),
+        }
+    }
+
+    pub(crate) fn empty() -> SchemaError {
+        SchemaError::of_problems(vec![Problem {
+            kind: ErrorKind::Empty,
+            pointer: String::new(),
+            keyword: String::new(),
+            reason: "no value satisfies the schema".to_owned(),
+            hint: "look for keywords that contradict each other".to_owned(),
+        }])
+    }
+}
+
+impl std::fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, problem) in self.problems.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "\n" };
+            let place = if problem.keyword.is_empty() {
+                String::new()
+            } else {
+                format!("`{}` at `#{}`: ", problem.keyword, problem.pointer)
+            };
+            write!(f, "{separator}{place}{}; {}", problem.reason, problem.hint)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SchemaError {}
+
+/// What became of one keyword.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// JSON pointer of the schema that holds the keyword.
+    pub pointer: String,
+    /// The keyword.
+    pub keyword: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of a schema's keywords.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Keywords that decide about values; filled where [`crate::SchemaOptions::report_enforced`] is set.
+    pub enforced: Vec<Entry>,
+    /// Keywords that decide about nothing, though one may expect it of them.
+    pub annotations: Vec<Entry>,
+    /// Keywords that were dropped because `strict` is off: the output may violate them.
+    pub refused: Vec<Entry>,
+}

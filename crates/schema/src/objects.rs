@@ -1,0 +1,252 @@
+//! Open objects: which names may come next, and what taking one does.
+//!
+//! A record that is a plain conjunction (`properties`, `required`, `additionalProperties`, counts of members) answers from
+//! facts of its member tables, computed once per table and shared by all its records: no search. Any other record is asked
+//! name by name, and class by class for the names that it does not spell out.
+use crate::classes::Class;
+use crate::formula::{Event, FormulaId, Node};
+use crate::kinds::Kinds;
+use crate::machine::{Goal, Member, Names, NamesId, Record, RecordId, SchemaMachine};
+use crate::names::{NameId, SeenId, ShapeId};
+use crate::search::ObjectGoal;
+use penstock_automata::{Limit, RegexId};
+use std::sync::Arc;
+
+/// A record that is a conjunction of positive atoms and bounds on the number of members.
+pub(crate) struct Plain {
+    goal: ObjectGoal,
+    facts: Arc<MemberFacts>,
+    need: Box<[u64]>,
+}
+
+/// What decides about names, whatever is still required: member tables, rules of names, names spelt out.
+pub(crate) type FactsKey = (Box<[FormulaId]>, Box<[FormulaId]>, Box<[NameId]>);
+
+/// Names of some member tables, and whether a member of that name could be written at all.
+pub(crate) struct MemberFacts {
+    shape: ShapeId,
+    possible: Box<[u64]>,
+    others: RegexId,
+}
+
+impl SchemaMachine {
+    /// Which names may come next.
+    ///
+    /// # Errors
+    /// Any named limit.
+    pub fn names(&mut self, record: RecordId, seen: SeenId) -> Result<NamesId, Limit> {
+        if let Some(&known) = self.memo.names.get(&(record, seen)) {
+            return Ok(known);
+        }
+        self.refuel();
+        let open = self.record(record);
+        let names = match self.plain(&open)? {
+            Some(plain) => self.plain_names(&plain, seen),
+            None => self.searched_names(record, &open, seen)?,
+        };
+        let id = self.intern_names(names);
+        self.memo.names.insert((record, seen), id);
+        Ok(id)
+    }
+
+    fn plain(&mut self, open: &Record) -> Result<Option<Arc<Plain>>, Limit> {
+        if open.goal != Goal::Free || !open.asked.is_empty() {
+            return Ok(None);
+        }
+        if let Some(known) = self.memo.plain.get(&open.must) {
+            return Ok(known.clone());
+        }
+        let found = self.analyse(open.must)?.map(Arc::new);
+        self.memo.plain.insert(open.must, found.clone());
+        Ok(found)
+    }
+
+    fn analyse(&mut self, must: FormulaId) -> Result<Option<Plain>, Limit> {
+        let parts: Vec<FormulaId> = match self.formulas.node(must) {
+            Node::And(parts) => parts.to_vec(),
+            Node::True => Vec::new(),
+            _ => vec![must],
+        };
+        let mut literals = Vec::with_capacity(parts.len());
+        for part in parts {
+            literals.push(match *self.formulas.node(part) {
+                Node::Has(_) | Node::Members(_) | Node::MinMembers(_) | Node::Names(_) => (part, true),
+                Node::Not(inner) if matches!(self.formulas.node(inner), Node::Has(_) | Node::MinMembers(_)) => (inner, false),
+                _ => return Ok(None),
+            });
+        }
+        let goal = self.object_goal(&literals);
+        let facts = self.member_facts(&goal)?;
+        let shape = self.names.shape(facts.shape).clone();
+        let need = bit_words(shape.ids.iter().map(|name| goal.need.contains(name)));
+        Ok(Some(Plain { goal, facts, need }))
+    }
+
+    fn member_facts(&mut self, goal: &ObjectGoal) -> Result<Arc<MemberFacts>, Limit> {
+        let mut patterns = Vec::new();
+        let mut spelt: Vec<NameId> = goal.forbidden.clone();
+        for &atom in goal.every.iter().chain(&goal.rules) {
+            let found = self.discriminators(atom)?;
+            spelt.extend_from_slice(&found.names);
+            patterns.extend_from_slice(&found.patterns);
+        }
+        spelt.extend(&goal.need);
+        spelt.sort_unstable();
+        spelt.dedup();
+        let key: FactsKey = (goal.every.clone().into(), goal.rules.clone().into(), spelt.clone().into());
+        if let Some(known) = self.memo.facts.get(&key) {
+            return Ok(known.clone());
+        }
+        let shape = self.names.intern_shape(spelt);
+        let ids = self.names.shape(shape).ids.clone();
+        let mut possible = Vec::with_capacity(ids.len());
+        for &name in ids.iter() {
+            let base = self.member_base(goal, name).map_err(|stop| self.limit_of(stop))?;
+            possible.push(self.is_satisfiable(base)?);
+        }
+        let others = self.other_names(goal, patterns)?;
+        let facts = Arc::new(MemberFacts {
+            shape,
+            possible: bit_words(possible.into_iter()),
+            others,
+        });
+        self.memo.facts.insert(key, facts.clone());
+        Ok(facts)
+    }
+
+    /// The names not spelt out that could be written.
+    fn other_names(&mut self, goal: &ObjectGoal, mut patterns: Vec<RegexId>) -> Result<RegexId, Limit> {
+        patterns.sort_unstable();
+        patterns.dedup();
+        let (mut allowed, mut all) = (Vec::new(), true);
+        for class in self.classes(&patterns)?.iter() {
+            let base = self.class_base(goal, &patterns, class)?;
+            if self.is_satisfiable(base)? {
+                allowed.push(class.regex);
+            } else {
+                all = false;
+            }
+        }
+        Ok(if all { RegexId::ANYTHING } else { self.regexes.or(&allowed) })
+    }
+
+    /// What a member must satisfy whose name is of a class and not spelt out.
+    fn class_base(&mut self, goal: &ObjectGoal, patterns: &[RegexId], class: &Class) -> Result<FormulaId, Limit> {
+        let matched = |pattern: RegexId| patterns.binary_search(&pattern).is_ok_and(|at| class.matched[at]);
+        for &rule in &goal.rules {
+            if let Node::Names(schema) = *self.formulas.node(rule) {
+                let regex = self.text_of(schema)?;
+                if !matched(regex) {
+                    return Ok(FormulaId::FALSE);
+                }
+            }
+        }
+        let mut parts = Vec::new();
+        for &atom in &goal.every {
+            if let Node::Members(table) = *self.formulas.node(atom) {
+                let table = self.formulas.members[table as usize].clone();
+                let hits = table.patterns.iter().filter(|entry| matched(entry.0)).map(|entry| entry.1);
+                let before = parts.len();
+                parts.extend(hits);
+                if parts.len() == before {
+                    parts.push(table.other);
+                }
+            }
+        }
+        Ok(self.formulas.and(&parts))
+    }
+
+    fn plain_names(&self, plain: &Plain, seen: SeenId) -> Names {
+        let shape = self.names.shape(plain.facts.shape);
+        let mut available = plain.facts.possible.clone();
+        // A member that is not required needs a place that the required ones leave.
+        let crowded = plain.goal.high.is_some_and(|high| high as usize <= plain.goal.need.len());
+        if crowded {
+            available
+                .iter_mut()
+                .zip(plain.need.iter())
+                .for_each(|(word, need)| *word &= need);
+        }
+        for name in self.names.chunks(seen).flatten().chain(&plain.goal.forbidden) {
+            let text = self.names.text(*name);
+            if let Ok(at) = shape.names.binary_search_by(|other| (**other).cmp(text)) {
+                available[at / 64] &= !(1 << (at % 64));
+            }
+        }
+        Names {
+            shape: plain.facts.shape,
+            available,
+            others: if crowded { RegexId::NEVER } else { plain.facts.others },
+        }
+    }
+
+    /// Asks name by name and class by class.
+    fn searched_names(&mut self, record: RecordId, open: &Record, seen: SeenId) -> Result<Names, Limit> {
+        let (mut names, mut patterns) = (Vec::new(), Vec::new());
+        for formula in std::iter::once(open.must).chain(open.asked.iter().copied()) {
+            let found = self.discriminators(formula)?;
+            names.extend_from_slice(&found.names);
+            patterns.extend_from_slice(&found.patterns);
+        }
+        patterns.sort_unstable();
+        patterns.dedup();
+        let shape = self.names.intern_shape(names);
+        let ids = self.names.shape(shape).ids.clone();
+        let mut possible = Vec::with_capacity(ids.len());
+        for &name in ids.iter() {
+            possible.push(self.take_name(record, seen, name)?.is_some());
+        }
+        let mut taken = self.names.seen_names(seen);
+        taken.extend_from_slice(&ids);
+        let mut allowed = Vec::new();
+        for class in self.classes(&patterns)?.iter() {
+            if let Some(&example) = self.some_texts(class.regex, &taken, 1)?.first() {
+                if self.take_name(record, seen, example)?.is_some() {
+                    allowed.push(class.regex);
+                }
+            }
+        }
+        Ok(Names {
+            shape,
+            available: bit_words(possible.into_iter()),
+            others: self.regexes.or(&allowed),
+        })
+    }
+
+    /// Opens the member `name`, or `None` if the name is not allowed now.
+    ///
+    /// # Errors
+    /// Any named limit.
+    pub fn take(&mut self, record: RecordId, seen: SeenId, name: &str) -> Result<Option<Member>, Limit> {
+        let name = self.names.intern(name);
+        self.refuel();
+        self.take_name(record, seen, name)
+    }
+
+    fn take_name(&mut self, record: RecordId, seen: SeenId, name: NameId) -> Result<Option<Member>, Limit> {
+        if let Some(&known) = self.memo.takes.get(&(record, seen, name)) {
+            return Ok(known);
+        }
+        let member = if self.names.is_seen(seen, name) {
+            None
+        } else {
+            let open = self.record(record);
+            debug_assert!(open.kind == Kinds::OBJECT && open.questions.is_empty());
+            let opened = self.derive_record(&open, Event::Name(name))?;
+            let seen = self.names.see(seen, name);
+            let child = self.split_child(opened, seen)?;
+            child.map(|(ask, next)| Member { ask, seen, next })
+        };
+        self.memo.takes.insert((record, seen, name), member);
+        Ok(member)
+    }
+}
+
+/// Bits in words of 64, the first the lowest.
+fn bit_words(bits: impl ExactSizeIterator<Item = bool>) -> Box<[u64]> {
+    let mut words = vec![0_u64; bits.len().div_ceil(64)];
+    for (i, bit) in bits.enumerate() {
+        words[i / 64] |= u64::from(bit) << (i % 64);
+    }
+    words.into()
+}
