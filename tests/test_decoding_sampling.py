@@ -50,6 +50,19 @@ def test_the_choice_equals_its_slow_twin(data) -> None:
     assert choose(logits.astype(np.float32), bitmask(allowed, vocab), fast) == expected
 
 
+@pytest.mark.parametrize("scale", [0.0, 0.5, 3.0, 30.0])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_shortcuts_over_many_tokens_change_no_choice(scale, temperature) -> None:
+    rng = np.random.default_rng(5)
+    for seed in range(20):
+        logits = (rng.standard_normal(5000) * scale).astype(np.float32)
+        z = logits.astype(np.float64) / temperature
+        allowed = rng.random(5000) < rng.choice([0.05, 0.9])
+        noisy = np.where(allowed, z + GumbelNoise(seed).at(0, np.arange(5000)), -np.inf)
+        mask = np.packbits(np.pad(allowed, (0, 24)), bitorder="little").view(np.int32)
+        assert choose(logits, mask, state(Sampling(temperature=temperature), seed)) == noisy.argmax()
+
+
 def test_noise_equals_its_slow_twin_bit_for_bit_in_the_hash() -> None:
     noise = GumbelNoise(12345, 2)
     ids = np.arange(1000)

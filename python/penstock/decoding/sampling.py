@@ -21,9 +21,13 @@ from numpy.typing import NDArray
 from penstock.errors import DeadEndError, GenerationError
 from penstock.sampling import Sampling
 
-__all__ = ["NOISE_RANGE", "GumbelNoise", "SamplingState", "allowed_ids", "choose", "log_softmax", "process"]
+__all__ = ["NOISE_RANGE", "GumbelNoise", "SamplingState", "allowed_bits", "choose", "log_softmax", "process"]
 
 NOISE_RANGE = 41.0  # noise lies in [-3.6, 36.8], so this margin can never be made up
+DENSE_SHARE = 8  # a mask is worked through by ids where it allows less than one token in so many
+FEW_TOKENS = 2048  # so many get their noise without asking who could win
+LIKELY_RANGE = 4.0  # tokens so close to the best, in logit / temperature, are taken to be likely winners
+BLOCK = 16_384  # ids hashed at a time: their bits stay in the cache
 _GAMMA = 0x9E3779B97F4A7C15
 _MASK64 = (1 << 64) - 1
 
@@ -35,10 +39,13 @@ def _mix(z: int) -> int:
     return z ^ (z >> 31)
 
 
-def _mix_array(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+def _mix_inplace(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    z ^= z >> np.uint64(30)
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return z
 
 
 class GumbelNoise:
@@ -54,11 +61,21 @@ class GumbelNoise:
         """Return the 64-bit key of one output position."""
         return _mix((self._base + (output_index + 1) * _GAMMA) & _MASK64)
 
+    def bits(self, output_index: int, token_ids: NDArray[Any]) -> NDArray[np.uint64]:
+        """Return the 52 random bits of each of these tokens; more bits, more noise."""
+        z = token_ids.astype(np.uint64)
+        z += np.uint64(1)
+        z *= np.uint64(_GAMMA)
+        z += np.uint64(self.key(output_index))
+        return _mix_inplace(z) >> np.uint64(12)
+
     def at(self, output_index: int, token_ids: NDArray[Any] | Sequence[int]) -> NDArray[np.float64]:
         """Return the noise [len(token_ids)] of these tokens at one output position."""
-        steps = (np.asarray(token_ids).astype(np.uint64) + np.uint64(1)) * np.uint64(_GAMMA)
-        bits = _mix_array(np.uint64(self.key(output_index)) + steps) >> np.uint64(12)
-        return np.asarray(-np.log(-np.log((bits.astype(np.float64) + 0.5) * 2.0**-52)))
+        return _gumbel(self.bits(output_index, np.asarray(token_ids)))
+
+
+def _gumbel(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
+    return np.asarray(-np.log(-np.log((bits.astype(np.float64) + 0.5) * 2.0**-52)))
 
 
 @dataclass(slots=True)
@@ -115,10 +132,9 @@ def _banned(sampling: Sampling, prefix: list[int]) -> set[int]:
     return banned
 
 
-def allowed_ids(bitmask: NDArray[np.int32], vocab_size: int) -> NDArray[np.int64]:
-    """Return the ids whose bit is set in one row of a bitmask, int32 [ceil(vocab / 32)], lowest bit first."""
-    bits = np.unpackbits(np.ascontiguousarray(bitmask).view(np.uint8), bitorder="little")[:vocab_size]
-    return np.flatnonzero(bits)
+def allowed_bits(bitmask: NDArray[np.int32], vocab_size: int) -> NDArray[np.bool_]:
+    """Return one row of a bitmask, int32 [ceil(vocab / 32)], lowest bit first, as booleans; at most vocab_size of them."""
+    return np.unpackbits(np.ascontiguousarray(bitmask).view(np.uint8), bitorder="little")[:vocab_size].view(np.bool_)
 
 
 def choose(logits: NDArray[np.float32], bitmask: NDArray[np.int32] | None, state: SamplingState) -> int:
@@ -127,9 +143,7 @@ def choose(logits: NDArray[np.float32], bitmask: NDArray[np.int32] | None, state
     logits: float32 [vocab], as the model gave them. bitmask: int32 [ceil(vocab / 32)], or None where nothing is masked.
     Raises DeadEndError when no token is left, GenerationError when the logits hold NaN.
     """
-    z = process(logits, state)
-    ids = None if bitmask is None else allowed_ids(bitmask, len(z))
-    scores = z if ids is None else z[ids]
+    scores, ids = _masked(process(logits, state), bitmask)
     best = float(scores.max()) if len(scores) else -np.inf
     if np.isnan(best):
         raise GenerationError("the model's logits hold `nan`; check its weights and its precision", code="logits_not_finite")
@@ -141,38 +155,67 @@ def choose(logits: NDArray[np.float32], bitmask: NDArray[np.int32] | None, state
     return _sample(scores, ids, best, state)
 
 
+def _masked(z: NDArray[np.float32], bitmask: NDArray[np.int32] | None) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+    """Return the scores of the allowed tokens and their ids, or, for dense masks, all scores, forbidden ones at -inf."""
+    if bitmask is None:
+        return z, None
+    bits = allowed_bits(bitmask, len(z))
+    if np.count_nonzero(bits) * DENSE_SHARE < len(bits):
+        ids = np.flatnonzero(bits)
+        return z[ids], ids
+    return np.where(bits, z[: len(bits)], np.float32(-np.inf)), None
+
+
 def _sample(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float, state: SamplingState) -> int:
-    s = state.sampling
+    s, index = state.sampling, len(state.output_ids)
     if best == np.inf:
         near = np.flatnonzero(scores == np.inf)
-        z = np.zeros(len(near))
-    elif s.top_p is not None:
-        near, z = np.flatnonzero(scores > -np.inf), None
+        scores = np.zeros(len(scores))
+        best = 0.0
+    elif s.top_k is not None or s.top_p is not None or s.min_p is not None:
+        near = np.flatnonzero(scores > (-np.inf if s.top_p is not None else best - NOISE_RANGE * s.temperature))
+        near = _truncated(near, (scores[near].astype(np.float64) - best) / s.temperature, s)
     else:
-        near, z = np.flatnonzero(scores.astype(np.float64) >= best - NOISE_RANGE * s.temperature), None
-    if z is None:
-        z = (scores[near].astype(np.float64) - best) / s.temperature
+        near = _contenders(scores, ids, best, state)
     tokens = near if ids is None else ids[near]
-    if s.top_k is not None or s.top_p is not None or s.min_p is not None:
-        tokens, z = _truncate(tokens, z, s)
-    noisy = z + state.noise.at(len(state.output_ids), tokens)
-    winners = tokens[noisy == noisy.max()]
-    return int(winners.min())
+    noisy = (scores[near].astype(np.float64) - best) / s.temperature + state.noise.at(index, tokens)
+    return int(tokens[noisy == noisy.max()].min())
 
 
-def _truncate(tokens: NDArray[np.int64], z: NDArray[np.float64], s: Sampling) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Keep the top-k, of these the smallest set that reaches top-p, of these what reaches min-p of the best."""
-    order = np.lexsort((tokens, -z))[: s.top_k]
-    tokens, z = tokens[order], z[order]
-    weights = np.exp(z - z[0])
+def _contenders(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float, state: SamplingState) -> NDArray[np.int64]:
+    """Return the places of the tokens that could win, and of few others.
+
+    A token far below the best wins only with rare noise. Its random bits are compared with a threshold, which is a little
+    too low, never too high; so logarithms, and all of float64, are for the few that pass.
+    """
+    temperature, index = state.sampling.temperature, len(state.output_ids)
+    if len(scores) <= FEW_TOKENS:
+        return np.flatnonzero(scores > best - NOISE_RANGE * temperature)
+    close = np.flatnonzero(scores >= best - LIKELY_RANGE * temperature)
+    z = (scores[close].astype(np.float64) - best) / temperature
+    leader = float((z + state.noise.at(index, close if ids is None else ids[close])).max())
+    missing = leader + LIKELY_RANGE * (1 - 1e-6)  # what the best of the others needs at least
+    threshold = np.uint64(max(0.0, np.exp(-np.exp(-missing)) * (1 - 1e-9)) * 2.0**52)
+    parts = [close]
+    for low in range(0, len(scores), BLOCK):
+        tokens = np.arange(low, min(low + BLOCK, len(scores))) if ids is None else ids[low : low + BLOCK]
+        parts.append(np.flatnonzero(state.noise.bits(index, tokens) >= threshold) + low)
+    near = np.unique(np.concatenate(parts))
+    return near[scores[near] > best - NOISE_RANGE * temperature]
+
+
+def _truncated(places: NDArray[np.int64], z: NDArray[np.float64], s: Sampling) -> NDArray[np.int64]:
+    """Keep the top-k, of these the smallest set that reaches top-p, of these what reaches min-p of the best.
+
+    places: ascending, as their tokens are. z: logit / temperature, the best is 0.
+    """
+    order = np.lexsort((places, -z))[: s.top_k]
+    places, weights = places[order], np.exp(z[order])
     if s.top_p is not None:
         before = np.concatenate(([0.0], np.cumsum(weights)[:-1]))  # a token stays if those before it do not yet suffice
         keep = before < s.top_p * weights.sum()
-        tokens, z, weights = tokens[keep], z[keep], weights[keep]
-    if s.min_p is not None:
-        keep = weights >= s.min_p
-        tokens, z = tokens[keep], z[keep]
-    return tokens, z
+        places, weights = places[keep], weights[keep]
+    return places if s.min_p is None else places[weights >= s.min_p]
 
 
 def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
