@@ -184,8 +184,15 @@ fn check_productive(grammar: &Grammar, used: &Reachable, productive: &[bool]) ->
 enum Mode {
     /// Every rule is written out; regular expressions only.
     Flat,
-    /// Rules are called, but for those that are inlined.
+    /// Rules are called, but for those that are inlined; so are parts whose liveness is a question.
     Calls,
+}
+
+/// What becomes a rule of the lowered grammar: a rule, or a part that is kept apart from the calls around it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kept {
+    Rule(RuleId),
+    Part(ExprId),
 }
 
 struct Lowering<'g> {
@@ -198,8 +205,8 @@ struct Lowering<'g> {
     productive: Vec<bool>,
     nullable: Vec<bool>,
     /// The rules that are left, in the order of their numbers.
-    kept: Vec<RuleId>,
-    kept_numbers: FxHashMap<RuleId, usize>,
+    kept: Vec<Kept>,
+    kept_numbers: FxHashMap<Kept, usize>,
     symbols: Vec<Symbol>,
     symbol_numbers: FxHashMap<Symbol, u32>,
     schemas: Vec<(Arc<Value>, Arc<JsonOptions>)>,
@@ -234,15 +241,27 @@ impl<'g> Lowering<'g> {
     }
 
     fn lower_rules(mut self) -> Result<Lowered, GrammarError> {
-        let root = self.rule_number(self.grammar.root);
-        let mut bodies = Vec::new();
-        while let Some(&rule) = self.kept.get(bodies.len()) {
-            bodies.push(self.lower_expr(self.grammar.rule(rule).body, Mode::Calls)?);
+        let grammar = self.grammar;
+        let root = self.number(Kept::Rule(grammar.root));
+        let (mut bodies, mut names) = (Vec::new(), Vec::new());
+        while let Some(&kept) = self.kept.get(bodies.len()) {
+            let (name, body, mode) = match kept {
+                Kept::Part(part) => (format!("part {}", part.index()), part, Mode::Flat),
+                Kept::Rule(rule) => {
+                    let mode = if self.shapes.without_calls[rule.index()] {
+                        Mode::Flat
+                    } else {
+                        Mode::Calls
+                    };
+                    (grammar.rule(rule).name.clone(), grammar.rule(rule).body, mode)
+                }
+            };
+            bodies.push(self.lower_expr(body, mode)?);
+            names.push(name);
         }
-        let name = |&rule: &RuleId| self.grammar.rule(rule).name.clone();
         Ok(Lowered {
-            root_nullable: self.nullable[self.grammar.rule(self.grammar.root).body.index()],
-            names: self.kept.iter().map(name).collect(),
+            root_nullable: self.nullable[grammar.rule(grammar.root).body.index()],
+            names,
             root,
             bodies,
             symbols: self.symbols,
@@ -250,11 +269,11 @@ impl<'g> Lowering<'g> {
         })
     }
 
-    fn rule_number(&mut self, rule: RuleId) -> usize {
+    fn number(&mut self, kept: Kept) -> usize {
         let next = self.kept.len();
-        let number = *self.kept_numbers.entry(rule).or_insert(next);
+        let number = *self.kept_numbers.entry(kept).or_insert(next);
         if number == next {
-            self.kept.push(rule);
+            self.kept.push(kept);
         }
         number
     }
@@ -318,7 +337,12 @@ impl<'g> Lowering<'g> {
     fn build(&mut self, id: ExprId, mode: Mode) -> Result<RegexId, GrammarError> {
         let grammar = self.grammar;
         let parts: Vec<RegexId> = match grammar.expr(id) {
-            Expr::And(_) | Expr::Not(_) | Expr::Regex { .. } if mode == Mode::Calls => return Ok(self.built(id, Mode::Flat)),
+            Expr::And(_) | Expr::Not(_) | Expr::Regex { .. } if mode == Mode::Calls => {
+                return Ok(match self.shapes.exprs[id.index()].positive {
+                    true => self.built(id, Mode::Flat),
+                    false => self.call_kept(Kept::Part(id), id),
+                });
+            }
             expr => expr.children().iter().map(|&child| self.built(child, mode)).collect(),
         };
         Ok(match grammar.expr(id) {
@@ -380,13 +404,17 @@ impl<'g> Lowering<'g> {
         if let Some(body) = self.written_out(rule, mode) {
             return self.built(body, Mode::Flat);
         }
-        let body = self.grammar.rule(rule).body.index();
-        if !self.productive[body] {
+        self.call_kept(Kept::Rule(rule), self.grammar.rule(rule).body)
+    }
+
+    /// A call, optional where the callee matches the empty text.
+    fn call_kept(&mut self, kept: Kept, body: ExprId) -> RegexId {
+        if !self.productive[body.index()] {
             return RegexId::NEVER;
         }
-        let number = self.rule_number(rule);
+        let number = self.number(kept);
         let call = self.external(Symbol::Rule(number));
-        match self.nullable[body] {
+        match self.nullable[body.index()] {
             true => self.regexes.optional(call),
             false => call,
         }

@@ -1,6 +1,7 @@
-//! How the texts of a JSON schema are spelt.
+//! How the texts of a JSON schema are spelt, and how the schema is read.
 use crate::ast::{Expr, Grammar, GrammarBuilder};
-use serde_json::Value;
+use penstock_schema::{Draft, FormatMode, Limits, PropertyOrder, SchemaOptions};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The whitespace between the parts of a JSON text.
@@ -13,9 +14,9 @@ pub enum Whitespace {
     Compact,
     /// Exactly these separators, and nothing else.
     Separators {
-        /// Between items and members, with its comma.
+        /// Between items and members: a comma, then whitespace.
         item: String,
-        /// Between a name and its value, with its colon.
+        /// Between a name and its value: a colon, then whitespace.
         key: String,
     },
     /// One item or member a line, this many spaces deeper than what holds it.
@@ -23,52 +24,145 @@ pub enum Whitespace {
 }
 
 /// The options of a JSON schema within a grammar.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct JsonOptions {
+    /// How the schema is read.
+    pub schema: SchemaOptions,
     /// The whitespace between the parts.
     pub whitespace: Whitespace,
 }
 
+impl PartialEq for JsonOptions {
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (&self.schema, &other.schema);
+        self.whitespace == other.whitespace
+            && (a.strict, a.property_order, a.format) == (b.strict, b.property_order, b.format)
+            && (a.default_draft, a.report_enforced) == (b.default_draft, b.report_enforced)
+            && a.limits == b.limits
+            && a.registry == b.registry
+    }
+}
+
+const DRAFTS: [(&str, Draft); 5] = [
+    ("4", Draft::Draft4),
+    ("6", Draft::Draft6),
+    ("7", Draft::Draft7),
+    ("2019-09", Draft::Draft201909),
+    ("2020-12", Draft::Draft202012),
+];
+
+/// The limits by name, so that they can be written and read.
+const LIMITS: [(&str, fn(&mut Limits) -> &mut u32); 8] = [
+    ("max_emptiness_states", |limits| &mut limits.max_emptiness_states),
+    ("max_formula_depth", |limits| &mut limits.max_formula_depth),
+    ("max_verdict_width", |limits| &mut limits.max_verdict_width),
+    ("max_joint_depth", |limits| &mut limits.max_joint_depth),
+    ("max_name_classes", |limits| &mut limits.max_name_classes),
+    ("max_witness_size", |limits| &mut limits.max_witness_size),
+    ("max_schema_nesting", |limits| &mut limits.max_schema_nesting),
+    ("max_schema_nodes", |limits| &mut limits.max_schema_nodes),
+];
+
 impl JsonOptions {
     /// The options as EBNF names them.
-    pub(crate) const NAMES: &'static str = "`whitespace`, `indent`, `item_separator`, `key_separator`";
+    pub(crate) const NAMES: &'static str = "`whitespace`, `indent`, `item_separator`, `key_separator`, `strict`, \
+         `property_order`, `format`, `draft`, `registry`, `report_enforced`, `limits`";
 
     /// Sets the option `name` as EBNF writes it; the error is a message.
     pub(crate) fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
-        let wrong = || format!("`{name}` can't be `{value}`");
-        match name {
-            "whitespace" => {
-                self.whitespace = match value.as_str() {
-                    Some("flexible") => Whitespace::Flexible,
-                    Some("compact") => Whitespace::Compact,
-                    _ => return Err(wrong()),
-                }
-            }
-            "indent" => {
-                let indent = value.as_u64().and_then(|indent| u8::try_from(indent).ok());
-                self.whitespace = Whitespace::Indent(indent.ok_or_else(wrong)?);
-            }
-            "item_separator" | "key_separator" => {
-                let text = value.as_str().ok_or_else(wrong)?.to_owned();
-                self.set_separator(name == "item_separator", text);
-            }
-            _ => return Err(format!("`JsonSchema` takes no option `{name}`")),
+        if !Self::NAMES.contains(&format!("`{name}`")) {
+            return Err(format!("`JsonSchema` takes no option `{name}`"));
         }
-        Ok(())
+        let known = match name {
+            "whitespace" | "indent" | "item_separator" | "key_separator" => self.set_whitespace(name, value),
+            _ => self.set_reading(name, value),
+        };
+        known.ok_or_else(|| format!("`{name}` can't be `{value}`"))
     }
 
-    fn set_separator(&mut self, is_item: bool, text: String) {
-        if !matches!(self.whitespace, Whitespace::Separators { .. }) {
-            let (item, key) = (",".to_owned(), ":".to_owned());
-            self.whitespace = Whitespace::Separators { item, key };
+    fn set_whitespace(&mut self, name: &str, value: &Value) -> Option<()> {
+        self.whitespace = match (name, value.as_str()) {
+            ("whitespace", Some("flexible")) => Whitespace::Flexible,
+            ("whitespace", Some("compact")) => Whitespace::Compact,
+            ("indent", _) => Whitespace::Indent(value.as_u64()?.try_into().ok()?),
+            ("item_separator" | "key_separator", Some(text)) => {
+                let (mut item, mut key) = match &self.whitespace {
+                    Whitespace::Separators { item, key } => (item.clone(), key.clone()),
+                    _ => (",".to_owned(), ":".to_owned()),
+                };
+                let (separator, sign) = if name == "item_separator" {
+                    (&mut item, ',')
+                } else {
+                    (&mut key, ':')
+                };
+                let gap = text.strip_prefix(sign)?;
+                if !gap.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r')) {
+                    return None;
+                }
+                *separator = text.to_owned();
+                Whitespace::Separators { item, key }
+            }
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn set_reading(&mut self, name: &str, value: &Value) -> Option<()> {
+        let schema = &mut self.schema;
+        match (name, value.as_str()) {
+            ("strict", _) => schema.strict = value.as_bool()?,
+            ("report_enforced", _) => schema.report_enforced = value.as_bool()?,
+            ("property_order", Some("any")) => schema.property_order = PropertyOrder::Any,
+            ("property_order", Some("schema")) => schema.property_order = PropertyOrder::Schema,
+            ("format", Some("assertion")) => schema.format = FormatMode::Assertion,
+            ("format", Some("annotation")) => schema.format = FormatMode::Annotation,
+            ("draft", Some(draft)) => schema.default_draft = DRAFTS.iter().find(|known| known.0 == draft)?.1,
+            ("registry", _) => {
+                let documents = value.as_object()?.iter();
+                schema.registry = documents.map(|(uri, document)| (uri.clone(), document.clone())).collect();
+            }
+            ("limits", _) => {
+                for (name, limit) in value.as_object()? {
+                    let place = LIMITS.iter().find(|known| known.0 == name)?.1;
+                    *place(&mut schema.limits) = limit.as_u64()?.try_into().ok()?;
+                }
+            }
+            _ => return None,
         }
-        if let Whitespace::Separators { item, key } = &mut self.whitespace {
-            *(if is_item { item } else { key }) = text;
-        }
+        Some(())
     }
 
     /// The options that are not the default ones, as EBNF writes them.
     pub(crate) fn printed(&self) -> Vec<(&'static str, Value)> {
+        let (schema, default) = (&self.schema, SchemaOptions::default());
+        let mut out = self.printed_whitespace();
+        if schema.strict != default.strict {
+            out.push(("strict", schema.strict.into()));
+        }
+        if schema.property_order == PropertyOrder::Schema {
+            out.push(("property_order", "schema".into()));
+        }
+        if schema.format == FormatMode::Annotation {
+            out.push(("format", "annotation".into()));
+        }
+        if schema.default_draft != default.default_draft {
+            let name = DRAFTS.iter().find(|known| known.1 == schema.default_draft);
+            out.push(("draft", name.map_or(Value::Null, |known| known.0.into())));
+        }
+        if schema.report_enforced != default.report_enforced {
+            out.push(("report_enforced", schema.report_enforced.into()));
+        }
+        if !schema.registry.is_empty() {
+            let documents = schema.registry.iter().map(|(uri, document)| (uri.clone(), document.clone()));
+            out.push(("registry", Value::Object(documents.collect())));
+        }
+        if schema.limits != default.limits {
+            out.push(("limits", printed_limits(&schema.limits)));
+        }
+        out
+    }
+
+    fn printed_whitespace(&self) -> Vec<(&'static str, Value)> {
         match &self.whitespace {
             Whitespace::Flexible => vec![],
             Whitespace::Compact => vec![("whitespace", "compact".into())],
@@ -81,6 +175,16 @@ impl JsonOptions {
             Whitespace::Indent(indent) => vec![("indent", (*indent).into())],
         }
     }
+}
+
+fn printed_limits(limits: &Limits) -> Value {
+    let (mut limits, mut default, mut out) = (limits.clone(), Limits::default(), Map::new());
+    for (name, place) in LIMITS {
+        if *place(&mut limits) != *place(&mut default) {
+            out.insert(name.to_owned(), (*place(&mut limits)).into());
+        }
+    }
+    Value::Object(out)
 }
 
 impl Grammar {

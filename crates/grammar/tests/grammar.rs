@@ -2,10 +2,11 @@
 mod common;
 
 use common::lowered::Machine;
-use penstock_automata::Regexes;
+use penstock_automata::{RegexId, Regexes};
 use penstock_grammar::{
     lower, Dialect, Expr, Grammar, GrammarBuilder, GrammarErrorKind, JsonOptions, Lowered, Symbol, Whitespace,
 };
+use penstock_schema::{Draft, FormatMode, PropertyOrder};
 
 fn ebnf(text: &str) -> Grammar {
     Grammar::from_ebnf(text, "root").unwrap_or_else(|error| panic!("{error}"))
@@ -78,6 +79,33 @@ fn special_tokens_and_schemas_are_symbols() {
     assert_eq!(lowered.schemas[1].1.whitespace, Whitespace::Indent(2));
 }
 
+/// A dead start of an alternative is dead although a call follows it: liveness never asks through a call.
+#[test]
+fn dead_ends_before_calls_are_seen() {
+    let nested = "nested\nnested ::= \"(\" nested \")\" | \"|\"";
+    for part in [
+        "((\"ax\" [x] | \"bx\" [x]{2}) & .{4})",
+        "word",
+        "Regex(\"(?=.{4})(?:axx|bxxx)\")",
+    ] {
+        let word = "word ::= (\"axx\" | \"bxxx\") & .{4}";
+        let grammar = ebnf(&format!("root ::= {part} {nested}\n{word}"));
+        let mut regexes = Regexes::new();
+        let lowered = lower(&grammar, &mut regexes).expect("no limit");
+        let Some(Symbol::Rule(called)) = lowered.symbols.first() else {
+            panic!("{part} is inlined")
+        };
+        let start = lowered.bodies[*called];
+        assert!(
+            regexes.is_regular(start) && regexes.externals(lowered.bodies[0]).len() == 1,
+            "{part}"
+        );
+        assert_ne!(regexes.step(start, u32::from('b')), Ok(RegexId::NEVER), "{part}");
+        assert_eq!(regexes.step(start, u32::from('a')), Ok(RegexId::NEVER), "{part}");
+        check_texts(&grammar, &["bxxx|", "bxxx(|)"], &["bxxx", "axx|", "bxx|"]);
+    }
+}
+
 #[test]
 fn combinations_rename_rules_apart() {
     let one = ebnf("root ::= x\nx ::= \"1\" root?");
@@ -113,7 +141,7 @@ fn schemas_print_and_parse_back() {
         Whitespace::Indent(4),
         Whitespace::Separators {
             item: ",\n ".to_owned(),
-            key: " : ".to_owned(),
+            key: ": ".to_owned(),
         },
     ];
     for whitespace in styles {
@@ -125,6 +153,22 @@ fn schemas_print_and_parse_back() {
         let grammar = Grammar::from_json_schema(schema, options);
         assert_eq!(ebnf(&grammar.to_ebnf()), grammar);
     }
+    let mut options = JsonOptions::default();
+    let plain = Grammar::from_json_schema(serde_json::json!(true), options.clone());
+    options.schema.strict = false;
+    options.schema.property_order = PropertyOrder::Schema;
+    options.schema.format = FormatMode::Annotation;
+    options.schema.default_draft = Draft::Draft7;
+    options.schema.report_enforced = true;
+    options
+        .schema
+        .registry
+        .insert("urn:a".to_owned(), serde_json::json!({"$defs": {"b": false}}));
+    options.schema.limits.max_name_classes = 7;
+    let grammar = Grammar::from_json_schema(serde_json::json!(true), options);
+    assert_eq!(ebnf(&grammar.to_ebnf()), grammar);
+    assert_ne!(grammar, plain);
+    assert_eq!(plain.to_ebnf(), "root ::= JsonSchema(true)\n");
 }
 
 #[test]

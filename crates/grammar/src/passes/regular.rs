@@ -1,4 +1,7 @@
 //! Which rules are regular, and which of them are inlined into their callers: lexical rules become plain automata.
+//!
+//! A part whose liveness is a question (*and*, *not*, patterns with assertions) is never put before a call in one term: it
+//! keeps a rule of its own, where its dead ends are found without looking at what the call might match.
 use super::reachable::body_exprs;
 use crate::ast::{Expr, ExprId, Grammar, RuleId};
 use crate::lower::LowerLimits;
@@ -12,6 +15,8 @@ const MAX_INLINED_DEPTH: u32 = 64;
 pub(crate) struct Shape {
     /// No recursion, no JSON value, no token.
     pub regular: bool,
+    /// No *and*, no *not*, no assertion: live by construction.
+    pub positive: bool,
     /// Characters, classes and operators.
     pub size: u64,
     /// Operators inside each other; sequences don't count.
@@ -24,10 +29,13 @@ pub(crate) struct Shapes {
     pub exprs: Vec<Shape>,
     /// Per rule: whether its callers hold its text instead of a call.
     pub inlined: Vec<bool>,
+    /// Per rule: whether its body is one automaton without calls.
+    pub without_calls: Vec<bool>,
 }
 
 const LEAF: Shape = Shape {
     regular: true,
+    positive: true,
     size: 1,
     depth: 1,
 };
@@ -37,19 +45,25 @@ const EXTERNAL: Shape = Shape { regular: false, ..LEAF };
 /// `order`: rules after what they call, but for circles; `recursive`: those in circles.
 pub(crate) fn shapes(grammar: &Grammar, order: &[RuleId], recursive: &[bool], limits: &LowerLimits) -> Shapes {
     let mut exprs = vec![EXTERNAL; grammar.exprs.len()];
-    let mut inlined = vec![false; grammar.rules.len()];
+    let mut small = vec![false; grammar.rules.len()];
+    let (mut inlined, mut without_calls) = (small.clone(), small.clone());
     for &rule in order {
         let body = grammar.rule(rule).body;
+        let mut calls_small = true;
         for id in body_exprs(grammar, body) {
             exprs[id.index()] = shape(grammar, id, recursive, &exprs);
+            calls_small &= !matches!(grammar.expr(id), Expr::Rule(called) if !small[called.index()]);
         }
-        let whole = exprs[body.index()];
-        inlined[rule.index()] = !recursive[rule.index()]
-            && whole.regular
-            && whole.size <= limits.max_inlined_size
-            && whole.depth <= MAX_INLINED_DEPTH;
+        let (i, whole) = (rule.index(), exprs[body.index()]);
+        without_calls[i] = whole.regular && !recursive[i] && calls_small;
+        small[i] = without_calls[i] && whole.size <= limits.max_inlined_size && whole.depth <= MAX_INLINED_DEPTH;
+        inlined[i] = small[i] && whole.positive;
     }
-    Shapes { exprs, inlined }
+    Shapes {
+        exprs,
+        inlined,
+        without_calls,
+    }
 }
 
 fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> Shape {
@@ -59,7 +73,10 @@ fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> 
     };
     match grammar.expr(id) {
         Expr::Text(text) => sized(text.len()),
-        Expr::Regex { pattern, .. } => sized(pattern.len()),
+        Expr::Regex { pattern, .. } => Shape {
+            positive: !may_assert(pattern),
+            ..sized(pattern.len())
+        },
         Expr::Class(_) => LEAF,
         Expr::Rule(rule) if recursive[rule.index()] => EXTERNAL,
         Expr::Rule(rule) => exprs[grammar.rule(*rule).body.index()],
@@ -67,13 +84,24 @@ fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> 
         expr => {
             let parts = expr.children().iter().map(|child| exprs[child.index()]);
             let level = u32::from(!matches!(expr, Expr::Sequence(_)));
-            parts.fold(LEAF, |sum, part| Shape {
+            let start = Shape {
+                positive: !matches!(expr, Expr::And(_) | Expr::Not(_)),
+                ..LEAF
+            };
+            parts.fold(start, |sum, part| Shape {
                 regular: sum.regular && part.regular,
+                positive: sum.positive && part.positive,
                 size: sum.size.saturating_add(part.size),
                 depth: sum.depth.max(part.depth.saturating_add(level)),
             })
         }
     }
+}
+
+/// Whether the pattern may hold an assertion; a group that is none is no harm.
+fn may_assert(pattern: &str) -> bool {
+    let plain = pattern.replace("[^", "[").replace("(?:", "(");
+    ["(?", "^", "$", "\\b", "\\B"].iter().any(|sign| plain.contains(sign))
 }
 
 /// What makes an expression not regular, in words.
