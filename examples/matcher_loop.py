@@ -8,7 +8,7 @@ The "model" is a random number generator: whatever it picks, the text is in the 
 import numpy as np
 import penstock
 
-words = [b"yes", b"no", b"y", b"n", b"es", b"o", b",", b" "]
+words = [bytes([byte]) for byte in range(256)] + [b"yes", b"no", b"es", b", ", b", no"]
 stop = len(words)
 info = penstock.TokenizerInfo([*words, b""], stop_token_ids=[stop], special_token_ids=[stop])
 compiled = penstock.GrammarCompiler(info).compile_regex("(yes|no)(, (yes|no)){0,3}")

@@ -387,12 +387,12 @@ def _quoted_byte(byte: int) -> str:
 
 
 def _print_report(compiled: Any, *, everything: bool) -> int:
-    """Print what is enforced, annotated and refused; return how much is refused."""
+    """Print what is enforced, what only annotates and what is refused; return how much is refused."""
     report = compiled.report
     print(f"enforced: {_counted(report['enforced'])}")
     if everything:
         _print_rows(report["enforced"])
-    for title in ("annotated", "refused"):
+    for title in ("annotations", "refused"):
         if report[title]:
             print(f"{title}: {_counted(report[title])}")
             _print_rows(report[title])
