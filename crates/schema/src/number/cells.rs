@@ -18,6 +18,9 @@ pub(super) struct Point {
 pub(super) struct Cell {
     pub low: BigUint,
     pub high: BigUint,
+    /// The number of decimal digits of `low` (0 for zero) and of `high`.
+    pub low_length: i64,
+    pub high_length: i64,
     pub choices: Vec<Choice>,
 }
 
@@ -27,6 +30,8 @@ pub(super) struct Choice {
     pub multiple: Modulus,
     /// Whether any modulus is asked for; if not, `multiple` is one step.
     pub is_multiple: bool,
+    /// The number of decimal digits of `multiple`.
+    pub length: i64,
     pub no_multiples: Vec<BigUint>,
 }
 
@@ -56,14 +61,19 @@ impl Side {
                 side.points.push(point(low, grid));
             }
             let high = marks.get(i + 1).unwrap_or(&grid.bound);
-            let inside: Vec<bool> = inside(program, low, negative);
+            let inside = inside(program, low, negative);
             if known.as_ref().is_none_or(|known| known.0 != inside) {
                 known = Some((inside.clone(), choices(program, inside)));
             }
             let choices = known.as_ref().map(|known| known.1.clone()).unwrap_or_default();
             if !choices.is_empty() && low + 1u8 < *high {
-                let (low, high) = (low.clone(), high.clone());
-                side.cells.push(Cell { low, high, choices });
+                side.cells.push(Cell {
+                    low_length: length(low),
+                    high_length: length(high),
+                    low: low.clone(),
+                    high: high.clone(),
+                    choices,
+                });
             }
         }
         Ok(side)
@@ -137,6 +147,7 @@ fn choice(program: &Program, set: u32) -> Option<Choice> {
     }
     let implied = no_multiples.iter().any(|no| &multiple % no == BigUint::ZERO);
     (!implied).then(|| Choice {
+        length: length(&multiple),
         multiple: Modulus::new(multiple),
         is_multiple: set != 0,
         no_multiples,
@@ -153,6 +164,14 @@ fn greatest_common_divisor(a: &BigUint, b: &BigUint) -> BigUint {
         (a, b) = (b.clone(), a % b);
     }
     a
+}
+
+fn length(value: &BigUint) -> i64 {
+    if *value == BigUint::ZERO {
+        0
+    } else {
+        value.to_string().len() as i64
+    }
 }
 
 fn point(steps: &BigUint, grid: &Grid) -> Point {

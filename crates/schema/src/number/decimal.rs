@@ -129,7 +129,11 @@ fn parse_exponent(text: &str) -> Option<i64> {
         return None;
     }
     let value = digits.trim_start_matches('0');
-    let value = if value.len() > 15 { MAX_EXPONENT } else { value.parse().unwrap_or(0) };
+    let value = if value.len() > 15 {
+        MAX_EXPONENT
+    } else {
+        value.parse().unwrap_or(0)
+    };
     Some(if negative { -value } else { value })
 }
 
@@ -179,7 +183,11 @@ mod tests {
 
     #[test]
     fn equal_values_are_equal() {
-        for group in [vec!["1", "1.0", "1e0", "100e-2", "0.01E+2"], vec!["0", "-0", "0.00", "-0e9"], vec!["-1.5", "-15e-1"]] {
+        for group in [
+            vec!["1", "1.0", "1e0", "100e-2", "0.01E+2"],
+            vec!["0", "-0", "0.00", "-0e9"],
+            vec!["-1.5", "-15e-1"],
+        ] {
             for text in &group {
                 assert_eq!(of(text), of(group[0]), "{text}");
             }
@@ -188,7 +196,21 @@ mod tests {
 
     #[test]
     fn order_is_that_of_numbers() {
-        let sorted = ["-1e400", "-10", "-9.99", "-1e-99999999999999999999", "0", "1e-30", "0.1", "0.11", "0.2", "1", "9", "10", "1e999999999999999"];
+        let sorted = [
+            "-1e400",
+            "-10",
+            "-9.99",
+            "-1e-99999999999999999999",
+            "0",
+            "1e-30",
+            "0.1",
+            "0.11",
+            "0.2",
+            "1",
+            "9",
+            "10",
+            "1e999999999999999",
+        ];
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
                 assert_eq!(of(a).cmp(&of(b)), i.cmp(&j), "{a} and {b}");
@@ -198,7 +220,9 @@ mod tests {
 
     #[test]
     fn only_numbers_are_parsed_and_printing_round_trips() {
-        for text in ["", "-", "01", "1.", ".5", "1e", "1e+", "+1", "0x1", "1 ", "NaN", "1.e5", "--1"] {
+        for text in [
+            "", "-", "01", "1.", ".5", "1e", "1e+", "+1", "0x1", "1 ", "NaN", "1.e5", "--1",
+        ] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
         for text in ["0", "-12.5", "1000", "0.001", "1.5e300", "-7e-44", "123456789"] {

@@ -1,0 +1,334 @@
+//! The arena of specs and states.
+use super::exponent::{table, Exponent, Table};
+use super::prefix::Mantissa;
+use super::{keys, search, Grid, NumberFormula, Spec, MAX_NUMBER_DIGITS, MAX_NUMBER_EXPONENT};
+use num_bigint::BigUint;
+use penstock_automata::Limit;
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, OnceLock};
+
+/// What is asked of a number; see [`Numbers::spec`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NumberSpec(u32);
+
+/// All prefixes of literals with one future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NumberState(u32);
+
+/// One prefix, as an example of its state.
+#[derive(Clone)]
+enum Place {
+    Start,
+    /// Behind the minus sign.
+    Minus,
+    Mantissa(Mantissa),
+    Exponent(Exponent),
+}
+
+type Key = (NumberSpec, Vec<i64>, Vec<BigUint>);
+
+/// Digits, `-`, `+`, `.`, `e`: every other byte ends nothing and goes nowhere.
+const NUM_SYMBOLS: usize = 14;
+
+/// What is known of one symbol in a state.
+#[derive(Clone, Copy)]
+enum Edge {
+    Unknown,
+    Dead,
+    To(NumberState),
+}
+
+struct State {
+    spec: NumberSpec,
+    place: Place,
+    /// The verdicts, where the literal may end and meets the goal.
+    outcome: Option<u64>,
+    edges: [Edge; NUM_SYMBOLS],
+}
+
+/// The arena of specs and states, which grows as they are asked for.
+pub struct Numbers {
+    grid: Arc<Grid>,
+    specs: Vec<Arc<Spec>>,
+    spec_ids: FxHashMap<(NumberFormula, Vec<NumberFormula>), NumberSpec>,
+    tables: Vec<Arc<Table>>,
+    table_ids: FxHashMap<Arc<Table>, usize>,
+    states: Vec<State>,
+    /// `None`: the prefixes of this key are dead.
+    state_ids: FxHashMap<Key, Option<NumberState>>,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Numbers {
+    /// An empty arena with the documented universe.
+    pub fn new() -> Numbers {
+        static GRID: OnceLock<Arc<Grid>> = OnceLock::new();
+        let grid = GRID.get_or_init(|| Arc::new(Grid::new(MAX_NUMBER_DIGITS, MAX_NUMBER_EXPONENT)));
+        Numbers::on(grid.clone())
+    }
+
+    /// An empty arena with another universe: at most `max_digits` (1 or more) in a mantissa, exponents to `max_exponent`.
+    pub fn with_limits(max_digits: u32, max_exponent: u32) -> Numbers {
+        Numbers::on(Arc::new(Grid::new(max_digits.max(1), max_exponent)))
+    }
+
+    fn on(grid: Arc<Grid>) -> Numbers {
+        Numbers {
+            grid,
+            specs: Vec::new(),
+            spec_ids: FxHashMap::default(),
+            tables: Vec::new(),
+            table_ids: FxHashMap::default(),
+            states: Vec::new(),
+            state_ids: FxHashMap::default(),
+        }
+    }
+
+    /// How many states the arena holds.
+    pub fn num_states(&self) -> usize {
+        self.states.len()
+    }
+
+    /// `goal` must hold at the end; `parts` (at most 64) are the formulas whose verdicts are wanted. Interned.
+    ///
+    /// Cost: linear in the formulas, exponential in the number of different moduli (at most `max_number_moduli`).
+    pub fn spec(&mut self, goal: NumberFormula, parts: Vec<NumberFormula>) -> NumberSpec {
+        assert!(parts.len() <= 64, "verdicts are 64 bits");
+        let asked = (goal, parts);
+        if let Some(&known) = self.spec_ids.get(&asked) {
+            return known;
+        }
+        let spec = NumberSpec(self.specs.len() as u32);
+        self.specs.push(Arc::new(Spec::new(&self.grid, &asked.0, &asked.1)));
+        self.spec_ids.insert(asked, spec);
+        spec
+    }
+
+    /// Whether some literal of the universe meets the goal.
+    ///
+    /// # Errors
+    /// `max_number_moduli`, `max_number_work`.
+    pub fn is_live(&mut self, spec: NumberSpec) -> Result<bool, Limit> {
+        let start = self.start(spec);
+        for byte in *b"0123456789-" {
+            if self.step(start, byte)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The state of the empty prefix.
+    pub fn start(&mut self, spec: NumberSpec) -> NumberState {
+        let key = self.key(spec, &Place::Start);
+        if let Some(&Some(state)) = self.state_ids.get(&key) {
+            return state;
+        }
+        self.insert(key, Place::Start, None)
+    }
+
+    /// The state after one more byte; `None` where no literal with that prefix meets the goal. Kept for the next time.
+    ///
+    /// # Errors
+    /// `max_number_moduli`, `max_number_work`.
+    pub fn step(&mut self, state: NumberState, byte: u8) -> Result<Option<NumberState>, Limit> {
+        let Some(symbol) = symbol_of(byte) else {
+            return Ok(None);
+        };
+        match self.states[state.0 as usize].edges[symbol] {
+            Edge::Dead => Ok(None),
+            Edge::To(next) => Ok(Some(next)),
+            Edge::Unknown => {
+                let next = self.find_step(state, byte)?;
+                self.states[state.0 as usize].edges[symbol] = next.map_or(Edge::Dead, Edge::To);
+                Ok(next)
+            }
+        }
+    }
+
+    fn find_step(&mut self, state: NumberState, byte: u8) -> Result<Option<NumberState>, Limit> {
+        let spec = self.states[state.0 as usize].spec;
+        let Some(place) = self.push(state, byte) else {
+            return Ok(None);
+        };
+        let key = self.key(spec, &place);
+        if let Some(&known) = self.state_ids.get(&key) {
+            return Ok(known);
+        }
+        let outcome = self.outcome(spec, &place);
+        if outcome.is_none() && !self.can_go_on(spec, &place)? {
+            self.state_ids.insert(key, None);
+            return Ok(None);
+        }
+        Ok(Some(self.insert(key, place, outcome)))
+    }
+
+    fn insert(&mut self, key: Key, place: Place, outcome: Option<u64>) -> NumberState {
+        let state = NumberState(self.states.len() as u32);
+        self.states.push(State {
+            spec: key.0,
+            place,
+            outcome,
+            edges: [Edge::Unknown; NUM_SYMBOLS],
+        });
+        self.state_ids.insert(key, Some(state));
+        state
+    }
+
+    /// The prefix with one more byte, if that is a prefix of a number.
+    fn push(&mut self, state: NumberState, byte: u8) -> Option<Place> {
+        let State { spec, place, .. } = &self.states[state.0 as usize];
+        match (place, byte) {
+            (Place::Start, b'-') => Some(Place::Minus),
+            (Place::Start | Place::Minus, b'0'..=b'9') => {
+                let negative = matches!(place, Place::Minus);
+                Some(Place::Mantissa(Mantissa::new(negative, byte)))
+            }
+            (Place::Mantissa(mantissa), b'e' | b'E') if mantissa.may_end() => {
+                let table = table(&self.specs[spec.0 as usize], mantissa, &self.grid);
+                Some(Place::Exponent(Exponent {
+                    table: self.intern_table(table),
+                    negative: None,
+                    value: 0,
+                    num_digits: 0,
+                }))
+            }
+            (Place::Mantissa(mantissa), _) => mantissa.push(byte, &self.grid).map(Place::Mantissa),
+            (Place::Exponent(exponent), _) => exponent.push(byte, &self.grid).map(Place::Exponent),
+            _ => None,
+        }
+    }
+
+    fn intern_table(&mut self, table: Table) -> usize {
+        let table = Arc::new(table);
+        let next = self.tables.len();
+        let number = *self.table_ids.entry(table.clone()).or_insert(next);
+        if number == next {
+            self.tables.push(table);
+        }
+        number
+    }
+
+    fn key(&self, spec: NumberSpec, place: &Place) -> Key {
+        let (numbers, residues) = match place {
+            Place::Start => (vec![-1], Vec::new()),
+            Place::Minus => (vec![-2], Vec::new()),
+            Place::Mantissa(mantissa) => keys::mantissa_key(&self.specs[spec.0 as usize], mantissa, &self.grid),
+            Place::Exponent(exponent) => {
+                let sign = exponent.negative.map_or(-1, i64::from);
+                let numbers = vec![-3, exponent.table as i64, sign, exponent.value, exponent.num_digits.into()];
+                (numbers, Vec::new())
+            }
+        };
+        (spec, numbers, residues)
+    }
+
+    fn outcome(&self, spec: NumberSpec, place: &Place) -> Option<u64> {
+        match place {
+            Place::Mantissa(mantissa) if mantissa.may_end() => {
+                self.specs[spec.0 as usize].outcome(&mantissa.steps(0, &self.grid), &self.grid)
+            }
+            Place::Exponent(exponent) => exponent.outcome(&self.tables[exponent.table], &self.grid),
+            _ => None,
+        }
+    }
+
+    fn can_go_on(&self, spec: NumberSpec, place: &Place) -> Result<bool, Limit> {
+        let spec = &self.specs[spec.0 as usize];
+        match place {
+            Place::Start => Ok(true),
+            Place::Minus => {
+                let side = spec.side(true)?;
+                let digits = (b'0'..=b'9').map(|digit| Mantissa::new(true, digit));
+                for mantissa in digits {
+                    if search::witness(side, &mantissa, &self.grid)?.is_some() {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Place::Mantissa(mantissa) => {
+                let side = spec.side(mantissa.negative)?;
+                Ok(search::witness(side, mantissa, &self.grid)?.is_some())
+            }
+            Place::Exponent(exponent) => Ok(exponent.completion(&self.tables[exponent.table], &self.grid).is_some()),
+        }
+    }
+
+    /// Whether the literal may end here: it is a number, and the goal holds.
+    pub fn is_complete(&self, state: NumberState) -> bool {
+        self.states[state.0 as usize].outcome.is_some()
+    }
+
+    /// Bit i tells whether `parts[i]` holds, in a complete state; 0 elsewhere.
+    pub fn verdicts(&self, state: NumberState) -> u64 {
+        self.states[state.0 as usize].outcome.unwrap_or(0)
+    }
+
+    /// A short literal that meets the goal; `None` if there is none.
+    ///
+    /// # Errors
+    /// `max_number_moduli`, `max_number_work`.
+    pub fn shortest(&mut self, spec: NumberSpec) -> Result<Option<String>, Limit> {
+        let start = self.start(spec);
+        self.shortest_from(start)
+    }
+
+    /// A short text that completes what was written so far; empty where the literal may end.
+    ///
+    /// # Errors
+    /// `max_number_moduli`, `max_number_work`.
+    pub fn shortest_from(&mut self, state: NumberState) -> Result<Option<String>, Limit> {
+        let State {
+            spec, place, outcome, ..
+        } = &self.states[state.0 as usize];
+        if outcome.is_some() {
+            return Ok(Some(String::new()));
+        }
+        match place {
+            Place::Start | Place::Minus => self.shortest_by_first_byte(state),
+            Place::Mantissa(mantissa) => {
+                let side = self.specs[spec.0 as usize].side(mantissa.negative)?;
+                search::short_text(side, mantissa, &self.grid)
+            }
+            Place::Exponent(exponent) => Ok(exponent.completion(&self.tables[exponent.table], &self.grid)),
+        }
+    }
+
+    fn shortest_by_first_byte(&mut self, state: NumberState) -> Result<Option<String>, Limit> {
+        let mut best: Option<String> = None;
+        let minus: &[u8] = if matches!(self.states[state.0 as usize].place, Place::Start) {
+            b"-"
+        } else {
+            b""
+        };
+        for &byte in b"0123456789".iter().chain(minus) {
+            let Some(next) = self.step(state, byte)? else {
+                continue;
+            };
+            // At most two levels deep: a sign, then a digit.
+            if let Some(rest) = self.shortest_from(next)? {
+                if best.as_ref().is_none_or(|best| rest.len() + 1 < best.len()) {
+                    best = Some(format!("{}{rest}", char::from(byte)));
+                }
+            }
+        }
+        Ok(best)
+    }
+}
+
+fn symbol_of(byte: u8) -> Option<usize> {
+    match byte {
+        b'0'..=b'9' => Some(usize::from(byte - b'0')),
+        b'-' => Some(10),
+        b'+' => Some(11),
+        b'.' => Some(12),
+        b'e' | b'E' => Some(13),
+        _ => None,
+    }
+}
