@@ -102,6 +102,32 @@ def test_drafts_do_not_change_the_text(temperature, grammar, sampling) -> None:
         assert all(session.finished for session in drafter.sessions)
 
 
+def test_forced_text_is_drafted_behind_the_prompt_too_and_wrong_guesses_change_nothing() -> None:
+    """Three forced ids, a free one, three forced ones, a free one, and the end."""
+
+    def grammar(prefix):
+        return {STOP} if len(prefix) == 8 else {20 + len(prefix)} if len(prefix) % 4 < 3 else set(range(2, 20))
+
+    class Jumping(ToyMatcher):
+        wrong = False
+
+        def jump_forward_tokens(self, *, canonical=False):
+            start = len(self.taken) % 4
+            right = [20 + len(self.taken) + i for i in range(3 - start)] if len(self.taken) < 8 else []
+            return [49, *right] if self.wrong else right
+
+    def runs(wrong, strategy):
+        matcher = type("M", (Jumping,), {"wrong": wrong})
+        context = OracleContext()
+        return outputs(run(strategy, matcher=lambda: matcher(grammar, {STOP}), context=context)), context.num_forwards
+
+    expected, num_forwards = runs(False, plain)
+    for drafter in (None, Drafts(prompt_lookup), Drafts(hostile)):
+        for wrong in (False, True):
+            assert runs(wrong, Lookahead(drafter, budget=6))[0] == expected
+    assert (num_forwards, runs(False, Lookahead(None))[1]) == (8, 2)
+
+
 def test_right_drafts_save_forwards() -> None:
     context, fast = OracleContext(scale=5.0), OracleContext(scale=5.0)
     expected = run(plain, context=context)

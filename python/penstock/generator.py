@@ -35,6 +35,7 @@ Prompt: TypeAlias = str | Sequence[Mapping[str, Any]] | Sequence[int]
 OnLength: TypeAlias = Literal["error", "close", "return"]
 
 DEFAULT_MAX_TOKENS = 1024
+AUTO_BUDGET = 32  # a ceiling: the automatic drafter proposes what pays at the model's `width_cost`
 _GREEDY = Sampling()
 
 
@@ -453,5 +454,5 @@ def _default_strategy(model: Model, drafter: Any) -> Strategy:
             raise ValueError(f"`drafter` is `{drafter}`; give 'auto', None or a Drafter")
         from penstock.drafting import RetrievalDrafter
 
-        drafter = RetrievalDrafter()
+        return Lookahead(RetrievalDrafter(width_cost=model.width_cost), budget=AUTO_BUDGET)
     return Lookahead(drafter)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from penstock.bitmask import apply_token_bitmask_inplace
 from penstock.decoding.engine import Engine, Job, Strategy
 from penstock.decoding.sampling import SamplingState

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from penstock.bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
     propose -> prune by the grammar -> extend -> walk: choose at each node, go on while a child carries the token -> keep
 
-The walk sees only true prefixes: at each node the same function of (logits, prefix, mask, noise) is evaluated that plain
-decoding evaluates, so the drafter cannot change the output, only its price. (Lookahead decoding by retrieved trees:
+Drafts come from a drafter and from the grammar itself: text that it forces is drafted as a chain, for the prompt's forward
+too. The walk sees only true prefixes: at each node the same function of (logits, prefix, mask, noise) is evaluated that
+plain decoding evaluates, so drafts cannot change the output, only its price. (Lookahead decoding by retrieved trees:
 arXiv 2312.12728; sampling by shared noise: arXiv 2408.07978.)
 """
 
@@ -25,66 +26,132 @@ OVERPROPOSE = 4  # drafts asked for, per node of the budget, where a grammar wil
 
 @dataclass(frozen=True)
 class Lookahead:
-    """The strategy; call it with a `Sequence`. `budget`: drafted nodes of one forward, the last written token not counted."""
+    """The strategy; call it with a `Sequence`.
 
-    drafter: Drafter
+    drafter: None drafts what the grammar forces and nothing else. budget: drafted nodes of one forward, the last written
+    token not counted. forced: draft the text that the grammar forces.
+    """
+
+    drafter: Drafter | None = None
     budget: int = 16
+    forced: bool = True
 
     def __post_init__(self) -> None:
         if self.budget < 0:
             raise ValueError(f"`budget` is `{self.budget}`; give 0 or more nodes")
 
     def __call__(self, sequence: Sequence) -> Generator[tuple[str, Growth], Logits, None]:
-        logits = yield "target", sequence.chain(sequence.prompt_ids, num_logits=1)
-        sequence.keep(range(len(sequence.prompt_ids)))
-        session = self.drafter.start(sequence.prompt_ids, noise=sequence.noise)
+        session = _NoDrafts() if self.drafter is None else self.drafter.start(sequence.prompt_ids, noise=sequence.noise)
         try:
-            going = sequence.take(sequence.choose(logits[-1]))
+            going = yield from self._first_step(sequence)
             session.extend(sequence.token_ids)
             while going:
                 num_before = len(sequence.token_ids)
-                going = yield from self._draft_step(sequence, session)
+                going = yield from self._step(sequence, session)
                 session.extend(sequence.token_ids[num_before:])
         finally:
             session.finish()
 
-    def _draft_step(self, sequence: Sequence, session: DraftSession) -> Generator[tuple[str, Growth], Logits, bool]:
+    def _first_step(self, sequence: Sequence) -> Generator[tuple[str, Growth], Logits, bool]:
+        """Run the prompt, with forced text behind it: still one chain, which needs no mask."""
+        chain = self._forced(sequence)
+        num_prompt = len(sequence.prompt_ids)
+        logits = yield "target", sequence.chain([*sequence.prompt_ids, *chain], num_logits=1 + len(chain))
+        tree = _Tree([sequence.prompt_ids[-1], *chain], list(range(-1, len(chain))))
+        going, path = _walk(sequence, tree, logits)
+        sequence.keep([*range(num_prompt), *(num_prompt - 1 + node for node in path[1:])])
+        return going
+
+    def _step(self, sequence: Sequence, session: DraftSession) -> Generator[tuple[str, Growth], Logits, bool]:
         """Check one tree, take the tokens it confirms and the one behind them; return whether the text goes on."""
         tree = self._propose(sequence, session)
-        token_ids, parents = tree_lists(tree)
-        sequence.open_tree = tree
-        logits = yield "target", Growth(token_ids, parents)
-        children = {}
-        for node in range(len(token_ids) - 1, 0, -1):  # backwards, so that the first of equal siblings stands
-            children[parents[node], token_ids[node]] = node
-        path, node = [0], 0
-        while going := sequence.take(sequence.choose(logits[node], node)):
-            child = children.get((node, sequence.last_token_id))
-            if child is None:
-                break
-            node = child
-            path.append(node)
-        sequence.stats.num_drafts += 1
-        sequence.stats.num_draft_tokens += len(token_ids) - 1
-        sequence.stats.num_accepted_tokens += len(path) - 1
+        if sequence.matcher is not None:
+            sequence.open_tree = tree
+        logits = yield "target", Growth(tree.token_ids, tree.parents)
+        going, path = _walk(sequence, tree, logits)
         sequence.keep(path)
         return going
 
-    def _propose(self, sequence: Sequence, session: DraftSession) -> Any:
+    def _propose(self, sequence: Sequence, session: DraftSession) -> _Tree:
         budget = max(0, min(self.budget, sequence.num_remaining - 1))
         prune = getattr(sequence.matcher, "prune", None)
-        tree = session.propose(budget if prune is None else OVERPROPOSE * budget)
-        token_ids, parents = tree_lists(tree)
-        _check_tree(token_ids, parents, sequence)
-        if prune is not None:
-            return prune(_draft_tree(tree, token_ids, parents), budget)
-        return _PlainTree(token_ids[: budget + 1], parents[: budget + 1])
+        proposed = session.propose(budget if prune is None else OVERPROPOSE * budget)
+        tree = _checked(proposed, sequence)
+        if prune is not None and len(tree.token_ids) > 1:
+            tree = _Tree(*tree_lists(prune(_draft_tree(proposed, tree), budget)))
+        return _merged(self._forced(sequence)[:budget], tree, budget)
+
+    def _forced(self, sequence: Sequence) -> list[int]:
+        jump = getattr(sequence.matcher, "jump_forward_tokens", None)
+        if jump is None or not self.forced:
+            return []
+        return list(jump(canonical=True))[: max(0, min(self.budget, sequence.num_remaining - 1))]
 
 
 @dataclass(frozen=True, slots=True)
-class _PlainTree:
+class _Tree:
+    """Node 0 is the last token of the text, parents come before children."""
+
     token_ids: list[int]
     parents: list[int]
+
+
+class _NoDrafts:
+    """The session of nobody."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def propose(self, budget: int) -> _Tree:
+        return _Tree([self.last], [-1])
+
+    def extend(self, token_ids: Any) -> None:
+        self.last = token_ids[-1] if token_ids else self.last
+
+    def finish(self) -> None:
+        pass
+
+
+def _walk(sequence: Sequence, tree: _Tree, logits: Logits) -> tuple[bool, list[int]]:
+    """Choose and take tokens along the tree; return whether the text goes on, and the confirmed nodes.
+
+    logits: [num_nodes, vocab], row i behind node i of the tree.
+    """
+    children = {}
+    for node in range(len(tree.token_ids) - 1, 0, -1):  # backwards, so that the first of equal siblings stands
+        children[tree.parents[node], tree.token_ids[node]] = node
+    path, node = [0], 0
+    while going := sequence.take(sequence.choose(logits[node], node)):
+        child = children.get((node, sequence.last_token_id))
+        if child is None:
+            break
+        node = child
+        path.append(node)
+    sequence.stats.num_drafts += 1
+    sequence.stats.num_draft_tokens += len(tree.token_ids) - 1
+    sequence.stats.num_accepted_tokens += len(path) - 1
+    return going, path
+
+
+def _merged(chain: list[int], tree: _Tree, budget: int) -> _Tree:
+    """Return the tree with a chain below its root, at most `budget` nodes: the chain first, then the tree's in order."""
+    if not chain:
+        return _Tree(tree.token_ids[: budget + 1], tree.parents[: budget + 1])
+    token_ids, parents = [tree.token_ids[0], *chain], list(range(-1, len(chain)))
+    places = {(parent, token): node for node, (parent, token) in enumerate(zip(parents, token_ids, strict=True))}
+    renamed = {0: 0}
+    for node in range(1, len(tree.token_ids)):
+        parent = renamed.get(tree.parents[node])
+        if parent is None:
+            continue
+        key = (parent, tree.token_ids[node])
+        if key not in places and len(token_ids) <= budget:
+            places[key] = len(token_ids)
+            token_ids.append(key[1])
+            parents.append(parent)
+        if key in places:
+            renamed[node] = places[key]
+    return _Tree(token_ids, parents)
 
 
 def tree_lists(tree: Any) -> tuple[list[int], list[int]]:
@@ -93,14 +160,15 @@ def tree_lists(tree: Any) -> tuple[list[int], list[int]]:
     return [int(token) for token in columns[0]], [int(parent) for parent in columns[1]]
 
 
-def _draft_tree(tree: Any, token_ids: list[int], parents: list[int]) -> Any:
+def _draft_tree(proposed: Any, tree: _Tree) -> Any:
     from penstock import DraftTree
 
-    return tree if isinstance(tree, DraftTree) else DraftTree(token_ids, parents)
+    return proposed if isinstance(proposed, DraftTree) else DraftTree(tree.token_ids, tree.parents)
 
 
-def _check_tree(token_ids: list[int], parents: list[int], sequence: Sequence) -> None:
+def _checked(proposed: Any, sequence: Sequence) -> _Tree:
     """Refuse what is no tree; wrong tokens in a right tree are the drafter's good right."""
+    token_ids, parents = tree_lists(proposed)
     problem = None
     vocab_size = sequence.contexts["target"].vocab_size
     if not token_ids or len(token_ids) != len(parents):
@@ -115,3 +183,4 @@ def _check_tree(token_ids: list[int], parents: list[int], sequence: Sequence) ->
         problem = f"a token outside the vocabulary of `{vocab_size}`"
     if problem:
         raise GenerationError(f"the drafter proposed {problem}; a `DraftTree` says what is allowed", code="draft_invalid")
+    return _Tree(token_ids, parents)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from penstock.errors import DeadEndError, GenerationError
 from penstock.sampling import Sampling
 

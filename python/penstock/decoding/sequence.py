@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from penstock.decoding.context import Context, Growth, Logits, Row, chain
 from penstock.decoding.sampling import GumbelNoise, SamplingState, choose, log_softmax
 from penstock.decoding.text import TextAssembler
@@ -63,7 +64,7 @@ class Sequence:
         self.stats = Stats()
         self.details: dict[str, Any] = {}
         self.row: Row = -1  # given by the engine
-        self.open_tree: Any = None  # the DraftTree of the growth under way, whose masks may be filled meanwhile
+        self.open_tree: Any = None  # the tree of the growth under way (token_ids, parents), whose masks may be filled meanwhile
         self._mask = _MaskRow(matcher, contexts["target"].vocab_size)
         self._node_masks: NDArray[np.int32] | None = None  # [at least num_nodes, words], kept for its memory
         self._nodes_filled = False
@@ -101,11 +102,14 @@ class Sequence:
         """Fill the masks of the open tree's nodes; the engine calls it while a device computes."""
         if self.matcher is None or self.open_tree is None or not hasattr(self.matcher, "fill_draft_tree_bitmask"):
             return
+        from penstock import DraftTree
+
         start = time.perf_counter()
         num_nodes, num_words = len(self.open_tree.token_ids), self._mask.num_words
+        tree = DraftTree(self.open_tree.token_ids, self.open_tree.parents)
         if self._node_masks is None or len(self._node_masks) < num_nodes:
             self._node_masks = np.empty((max(num_nodes, 64), num_words), dtype=np.int32)
-        self.matcher.fill_draft_tree_bitmask(self._node_masks, self.open_tree, row=0)
+        self.matcher.fill_draft_tree_bitmask(self._node_masks, tree, row=0)
         self._nodes_filled = True
         self.stats.mask_seconds += time.perf_counter() - start
 

@@ -35,6 +35,7 @@ def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) ->
         Tokenizer.from_transformers(tokenizer, vocabulary),
         lambda: TransformersContext(model),
         max_positions=first.max_positions,
+        width_cost=0.03 if model.device.type == "cpu" else 0.005,
         native=model,
     )
 

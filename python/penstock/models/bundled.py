@@ -11,6 +11,8 @@ from penstock.tokenizer import vocabulary_from_huggingface
 
 __all__ = ["load"]
 
+NUMPY_WIDTH_COST = 0.5  # one node is a matrix times a vector, which is read once; two nodes already cost several times as much
+
 
 def load(backend: str) -> Model:
     """Return the bundled model. Raises ValueError for a backend that does not exist."""
@@ -24,13 +26,15 @@ def load(backend: str) -> Model:
 def _with_numpy() -> Model:
     network, tokenizer, settings = load_tiny_numpy()
     face = _tokenizer(tokenizer, settings, network.config)
-    return Model("tiny", face, network.fresh, max_positions=network.max_positions, native=network)
+    options: dict[str, Any] = {"max_positions": network.max_positions, "width_cost": NUMPY_WIDTH_COST, "native": network}
+    return Model("tiny", face, network.fresh, **options)
 
 
 def _with_transformers() -> Model:
     import torch
-    from penstock.models.transformers_context import TransformersContext
     from transformers import AutoModelForCausalLM
+
+    from penstock.models.transformers_context import TransformersContext
 
     network = AutoModelForCausalLM.from_pretrained(TINY_PATH, dtype=torch.float32, attn_implementation="sdpa")
     network.eval()  # type: ignore[no-untyped-call]

@@ -21,6 +21,8 @@ class Model:
     """One model; thread-safe. Generators over it share its engine, so that their calls join one batch.
 
     new_context: makes a `Context`. max_positions: longest prompt and output together, None where nothing limits it.
+    width_cost: a, where a forward over w + 1 nodes costs about 1 + a * w plain ones; automatic drafting spends by it. It is a
+    constant of the backend and not measured, so that one seed gives one text on one device.
     """
 
     def __init__(
@@ -30,12 +32,14 @@ class Model:
         new_context: Callable[[], Context],
         *,
         max_positions: int | None = None,
+        width_cost: float = 0.03,
         native: Any = None,
     ) -> None:
         self.name = name
         self.tokenizer = tokenizer
         self.new_context = new_context
         self.max_positions = max_positions
+        self.width_cost = width_cost
         self.native = native  # the framework's own object, such as a transformers model
         self._lock = threading.Lock()
         self._engine: Engine | None = None

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from penstock.decoding.context import Growth, Logits, Row, check_growth
 from penstock.errors import GenerationError, UnsupportedFeatureError
 from penstock.models.transformers_cache import Placement, RowsCache

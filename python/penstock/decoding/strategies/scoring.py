@@ -6,6 +6,7 @@ from collections.abc import Generator
 from collections.abc import Sequence as Ids
 
 import numpy as np
+
 from penstock.decoding.context import Growth, Logits
 from penstock.decoding.sampling import log_softmax
 from penstock.decoding.sequence import Sequence
