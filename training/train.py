@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -51,7 +52,9 @@ def encode_task(tokenizer: Tokenizer, task: Task, rng: random.Random) -> tuple[l
     return prompt, [*tokenizer.encode(task.answer, add_special_tokens=False).ids, SPECIAL_TOKENS.index(EOS)]
 
 
-def batches(tokenizer: Tokenizer, seed: int, tokens: int, difficulty) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches(
+    tokenizer: Tokenizer, seed: int, tokens: int, difficulty: Callable[[], float]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless (input ids, labels), both int64 [rows, length]; labels are -100 outside the answer.
 
     Rows of one batch have about the same length, and every batch has about `tokens` tokens.
@@ -132,26 +135,26 @@ def copy_share(step: int) -> float:
     return min(0.8, max(0.0, (600 - step) / 500))
 
 
-def save_checkpoint(path: Path, model, optimizers, step: int, tokens_seen: int) -> None:
-    state = {
-        "model": model.state_dict(),
-        "optimizers": [o.state_dict() for o in optimizers],
-        "step": step,
-        "tokens_seen": tokens_seen,
-    }
+def save_checkpoint(path: Path, state: dict) -> None:
     torch.save(state, path.with_suffix(".new"))
     path.with_suffix(".new").rename(path)
 
 
-def export(out: Path, model: LlamaForCausalLM, tokenizer: Tokenizer) -> None:
+def update_average(average: dict[str, torch.Tensor], model: LlamaForCausalLM, step: int) -> None:
+    """Moves the running mean of the weights, which spans the last 200 steps or so. It is what gets exported."""
+    rate = max(0.005, 1 / (step + 1))
+    for name, value in model.state_dict().items():
+        average[name].lerp_(value, rate)
+
+
+def export(out: Path, average: dict[str, torch.Tensor], tokenizer: Tokenizer) -> None:
     """Writes what `from_pretrained` reads: bf16 weights, configs and the tokenizer."""
+    model = build_model()
+    model.load_state_dict(average)
     model.generation_config.update(
         do_sample=False, eos_token_id=SPECIAL_TOKENS.index(EOS), pad_token_id=SPECIAL_TOKENS.index(PAD)
     )
-    weights = LlamaForCausalLM(model.config)
-    weights.load_state_dict(model.state_dict())
-    weights.generation_config = model.generation_config
-    weights.to(torch.bfloat16).save_pretrained(out)
+    model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save(str(out / "tokenizer.json"))
     (out / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(), indent=2) + "\n")
 
@@ -169,13 +172,36 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--compile", action="store_true", help="torch.compile; pays on long runs")
     parser.add_argument("--save-every", type=int, default=250)
     parser.add_argument("--resume", type=Path, help="a checkpoint to go on from")
-    parser.add_argument("--minutes", type=float, help="stop after this time and export")
     return parser.parse_args()
 
 
 def load_tokenizer(args: argparse.Namespace) -> Tokenizer:
     path = args.out / "tokenizer.json"
     return Tokenizer.from_file(str(path)) if path.exists() else build_tokenizer(args.seed)
+
+
+@dataclass
+class Run:
+    """Everything that a checkpoint keeps."""
+
+    model: LlamaForCausalLM
+    optimizers: list[torch.optim.Optimizer]
+    average: dict[str, torch.Tensor]
+    step: int = 0
+    tokens_seen: int = 0
+
+    def state(self) -> dict:
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
+        counts = {"step": self.step, "tokens_seen": self.tokens_seen}
+        return {"model": self.model.state_dict(), "average": self.average, "optimizers": optimizers, **counts}
+
+    def restore(self, state: dict) -> None:
+        self.model.load_state_dict(state["model"])
+        for name, value in state.get("average", state["model"]).items():
+            self.average[name].copy_(value)
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step, self.tokens_seen = state["step"], state["tokens_seen"]
 
 
 def train(args: argparse.Namespace) -> None:
@@ -185,49 +211,48 @@ def train(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     tokenizer = load_tokenizer(args)
     model = build_model().to(device)
-    optimizers = build_optimizers(model, args)
-    start, tokens_seen = 0, 0
+    average = {name: value.clone() for name, value in model.state_dict().items()}
+    run = Run(model, build_optimizers(model, args), average)
     if args.resume:
-        state = torch.load(args.resume, map_location=device)
-        model.load_state_dict(state["model"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        start, tokens_seen = state["step"], state["tokens_seen"]
-    tokenizer.save(str(args.out / "tokenizer.json"))
-    tokens_seen = run_steps(args, model, optimizers, tokenizer, start, tokens_seen, device)
-    export(args.out, model.cpu(), tokenizer)
-    print(f"exported to {args.out} after {tokens_seen / 1e6:.2f} M tokens")
+        run.restore(torch.load(args.resume, map_location=device))
+    export(args.out, run.average, tokenizer)
+    run_steps(args, run, tokenizer, device)
+    export(args.out, run.average, tokenizer)
+    print(f"exported to {args.out} after {run.step} steps and {run.tokens_seen / 1e6:.2f} M tokens")
 
 
-def run_steps(args, model, optimizers, tokenizer, start: int, tokens_seen: int, device: str) -> int:
-    body = torch.compile(model.model, dynamic=False) if args.compile else model.model
-    step, rng = start, random.Random(args.seed + start)
-    data = batches(tokenizer, args.seed + 1000 + start, args.batch_tokens, lambda: min(1.0, 0.05 + step / 1200))
+def run_steps(args: argparse.Namespace, run: Run, tokenizer: Tokenizer, device: str) -> None:
+    body = torch.compile(run.model.model, dynamic=False) if args.compile else run.model.model
+    rng = random.Random(args.seed + run.step)
+    data = batches(tokenizer, args.seed + 1000 + run.step, args.batch_tokens, lambda: difficulty(rng, run.step))
     losses: dict[bool, float | None] = {False: None, True: None}
-    progress = tqdm(total=args.steps, initial=start, unit="step", mininterval=10)
-    while step < args.steps:
-        copying = rng.random() < copy_share(step)
+    progress = tqdm(total=args.steps, initial=run.step, unit="step", mininterval=10)
+    while run.step < args.steps:
+        copying = rng.random() < copy_share(run.step)
         inputs, labels = copy_batch(rng, args.batch_tokens) if copying else next(data)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak_lr"] * lr_scale(step, args.steps, args.decay_steps)
+        for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
+            group["lr"] = group["peak_lr"] * lr_scale(run.step, args.steps, args.decay_steps)
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            loss = answer_loss(model, body, inputs.to(device), labels.to(device))
+            loss = answer_loss(run.model, body, inputs.to(device), labels.to(device))
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
+        torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+        for optimizer in run.optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        step += 1
-        tokens_seen += int((inputs != SPECIAL_TOKENS.index(PAD)).sum())
+        run.step += 1
+        run.tokens_seen += int((inputs != SPECIAL_TOKENS.index(PAD)).sum())
+        update_average(run.average, run.model, run.step)
         losses[copying] = loss.item() if losses[copying] is None else 0.97 * losses[copying] + 0.03 * loss.item()
         progress.update()
-        progress.set_postfix(loss=losses[False], copy_loss=losses[True], tokens=f"{tokens_seen / 1e6:.2f}M", refresh=False)
-        if step % args.save_every == 0:
-            save_checkpoint(args.out / "checkpoint.pt", model, optimizers, step, tokens_seen)
-        if args.minutes and progress.format_dict["elapsed"] > 60 * args.minutes:
-            break
-    return tokens_seen
+        progress.set_postfix(loss=losses[False], copy_loss=losses[True], tokens=f"{run.tokens_seen / 1e6:.2f}M", refresh=False)
+        if run.step % args.save_every == 0:
+            save_checkpoint(args.out / "checkpoint.pt", run.state())
+            export(args.out, run.average, tokenizer)
+
+
+def difficulty(rng: random.Random, step: int) -> float:
+    """How hard the next task is: a random share of a level that rises over the first 1,200 steps."""
+    return min(1.0, 0.05 + step / 1200) * rng.uniform(0.3, 1.0)
 
 
 if __name__ == "__main__":

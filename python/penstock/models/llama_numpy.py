@@ -192,7 +192,8 @@ class LlamaNumpy:
     def _normed(self, x: Array) -> Array:
         """RMSNorm without its weights, which are part of the next matrix."""
         mean_squares: Array = np.einsum("nh,nh->n", x, x)[:, None] / np.float32(x.shape[1])
-        return x / np.sqrt(mean_squares + self._epsilon)
+        normed: Array = x / np.sqrt(mean_squares + self._epsilon)
+        return normed
 
     def _attention(self, qkv: Array, work: _Work, layer: int) -> Array:
         """Store the new keys and values; return what the queries read, [nodes, heads * head_dim]."""
