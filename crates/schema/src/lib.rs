@@ -19,7 +19,6 @@ mod lowering;
 mod machine;
 mod metaschemas;
 mod names;
-#[path = "number_shim.rs"]
 pub mod number;
 mod objects;
 mod options;
@@ -27,6 +26,7 @@ mod scalars;
 mod search;
 mod texts;
 mod texts_of;
+mod witness;
 
 pub use error::{Entry, ErrorKind, Problem, Report, SchemaError};
 pub use kinds::Kinds;

@@ -338,18 +338,11 @@ impl<'v> Lowerer<'_, 'v> {
             let names = self.low(names, at.scope);
             parts.push(self.machine.formulas.names(names));
         }
-        if at.draft <= Draft::Draft7 {
-            self.dependent("dependencies", k.dependencies, at, parts);
-        } else {
+        // Since 2019-09 `dependencies` is kept for compatibility only; it is enforced, since who writes it means it.
+        self.dependent("dependencies", k.dependencies, at, parts);
+        if at.draft >= Draft::Draft201909 {
             self.dependent("dependentRequired", k.dependent_required, at, parts);
             self.dependent("dependentSchemas", k.dependent_schemas, at, parts);
-            if k.dependencies.is_some() {
-                self.annotate(
-                    at.path,
-                    "dependencies",
-                    "no keyword of this draft: write `dependentRequired` or `dependentSchemas`",
-                );
-            }
         }
     }
 

@@ -92,11 +92,12 @@ impl SchemaMachine {
     pub fn lower(&mut self, schema: &Value, options: &SchemaOptions) -> Result<Lowered, SchemaError> {
         self.limits = options.limits.clone();
         self.refuel();
-        let first_slot = self.slots.len() as u32;
+        let mut first_slot = self.slots.len() as u32;
         let mut lowerer = Lowerer::new(self, schema, options, false);
         let mut formula = lowerer.run(schema);
         if lowerer.dynamic_needed {
             let machine = lowerer.machine;
+            first_slot = machine.slots.len() as u32;
             lowerer = Lowerer::new(machine, schema, options, true);
             formula = lowerer.run(schema);
         }
@@ -372,14 +373,17 @@ impl<'m, 'v> Lowerer<'m, 'v> {
     }
 
     fn problem(&mut self, kind: ErrorKind, path: PathId, keyword: &str, reason: String, hint: &str) {
-        let pointer = self.pointer(path);
-        self.problems.push(Problem {
+        let problem = Problem {
             kind,
-            pointer,
+            pointer: self.pointer(path),
             keyword: keyword.to_owned(),
             reason,
             hint: hint.to_owned(),
-        });
+        };
+        // A schema that is entered from several scopes has its problems once.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     fn syntax(&mut self, path: PathId, keyword: &str, reason: &str) {

@@ -65,7 +65,7 @@ impl<'v> Lowerer<'_, 'v> {
     fn covers_of(&mut self, k: &Keywords<'v>, at: Place, kind: Kinds, own: bool, path: &mut Vec<(usize, ScopeId)>) -> Covers {
         let mut covers = Vec::new();
         let everything = match kind {
-            Kinds::OBJECT => self.member_covers(k, at, own, &mut covers),
+            Kinds::OBJECT => self.member_covers(k, own, &mut covers),
             _ => self.item_covers(k, at, own, &mut covers),
         };
         if everything {
@@ -113,7 +113,7 @@ impl<'v> Lowerer<'_, 'v> {
     }
 
     /// Covers of the schema's own keywords for members; whether they cover everything.
-    fn member_covers(&mut self, k: &Keywords<'v>, at: Place, own: bool, covers: &mut Covers) -> bool {
+    fn member_covers(&mut self, k: &Keywords<'v>, own: bool, covers: &mut Covers) -> bool {
         let all = k.additional_properties.is_some() || (!own && k.unevaluated_properties.is_some());
         let (mut names, mut patterns) = (Vec::new(), Vec::new());
         if let Some(Value::Object(map)) = k.properties {
@@ -126,7 +126,6 @@ impl<'v> Lowerer<'_, 'v> {
         }
         names.sort_unstable();
         patterns.sort_unstable();
-        let _ = at;
         if all || !names.is_empty() || !patterns.is_empty() {
             let cover = MemberCover {
                 names: names.into(),
@@ -186,7 +185,10 @@ impl<'v> Lowerer<'_, 'v> {
                 }
             }
         }
-        if let (Kinds::OBJECT, Some(Value::Object(map))) = (kind, k.dependent_schemas) {
+        for value in [k.dependent_schemas, k.dependencies].into_iter().flatten() {
+            let (Kinds::OBJECT, Value::Object(map)) = (kind, value) else {
+                continue;
+            };
             for (name, schema) in map {
                 let name = self.machine.names.intern(name);
                 let has = self.machine.formulas.has(name);

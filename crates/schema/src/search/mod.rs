@@ -240,7 +240,7 @@ impl SchemaMachine {
     }
 
     /// The containers that are searched together, the outermost first.
-    fn frames(&self, record: RecordId, seen: SeenId) -> Result<Vec<(RecordId, SeenId)>, Limit> {
+    pub(crate) fn frames(&self, record: RecordId, seen: SeenId) -> Result<Vec<(RecordId, SeenId)>, Limit> {
         let mut frames = vec![(record, seen)];
         while let Goal::Joint(caller, seen) = self.records[frames[frames.len() - 1].0 .0 as usize].goal {
             frames.push((caller, seen));

@@ -67,7 +67,7 @@ fn number_text(machine: &mut SchemaMachine, ask: AskId, text: &str) -> Result<Op
     let spec = machine.number(ask)?.expect("numbers were offered");
     let mut state = machine.numbers.start(spec);
     for byte in text.bytes() {
-        match machine.numbers.step(state, byte) {
+        match machine.numbers.step(state, byte)? {
             Some(next) => state = next,
             None => return Ok(None),
         }
