@@ -30,7 +30,7 @@ class Retrieval:
     """All text there is: `texts[0]` is prompt and output of the request, the others are outputs in the order they finished."""
 
     texts: list[list[int]]
-    max_places: int = 64
+    max_places: int = 32
     other_weight: float = 0.4
     strength: float = 3.0
     exponent: float = 0.8

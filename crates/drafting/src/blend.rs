@@ -34,7 +34,7 @@ pub struct BlendOptions {
 impl Default for BlendOptions {
     fn default() -> BlendOptions {
         BlendOptions {
-            max_places: 64,
+            max_places: 32,
             other_weight: 0.4,
             strength: 3.0,
             exponent: 0.8,

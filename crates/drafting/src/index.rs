@@ -48,6 +48,8 @@ impl Default for IndexOptions {
 pub struct IndexStats {
     /// Upper estimate of the memory of running and finished requests, in bytes.
     pub size_bytes: usize,
+    /// Namespaces that hold an output or a running request.
+    pub num_namespaces: usize,
     /// Finished requests whose outputs are searchable.
     pub num_outputs: usize,
     /// Tokens in those outputs.
@@ -157,19 +159,19 @@ impl Inner {
             return false;
         };
         self.edit(&output.namespace, |store| store.remove(output.segment));
-        let is_empty = output.namespace.read().num_tokens() == 0;
         let Output { name, namespace, .. } = output;
         drop(namespace);
-        // Namespaces are cloned under the ledger's lock alone, so a count of one means that nobody else holds this one.
-        if is_empty
-            && ledger
-                .namespaces
-                .get(&name)
-                .is_some_and(|known| Arc::strong_count(known) == 1)
-        {
-            ledger.namespaces.remove(&name);
-        }
+        Inner::tidy(ledger, &name);
         true
+    }
+
+    /// Forgets a namespace that holds nothing and that nobody uses. Namespaces are cloned under the ledger's lock alone, so a count of one
+    /// means that nobody else holds it.
+    fn tidy(ledger: &mut Ledger, name: &str) {
+        let unused = |known: &Arc<Namespace>| Arc::strong_count(known) == 1 && known.read().num_tokens() == 0;
+        if ledger.namespaces.get(name).is_some_and(unused) {
+            ledger.namespaces.remove(name);
+        }
     }
 
     fn evict(&self, ledger: &mut Ledger) {
@@ -280,6 +282,7 @@ impl RetrievalIndex {
         let ledger = self.inner.ledger();
         IndexStats {
             size_bytes: self.inner.size_bytes(),
+            num_namespaces: ledger.namespaces.len(),
             num_outputs: ledger.outputs.len(),
             num_tokens: ledger.outputs.values().map(|output| output.segment.len()).sum(),
         }
@@ -438,6 +441,7 @@ impl Request {
         self.release();
         let mut ledger = self.inner.ledger();
         self.inner.publish(&mut ledger, self.id, &self.name, &output);
+        Inner::tidy(&mut ledger, &self.name);
     }
 
     fn release(&mut self) {
@@ -452,6 +456,9 @@ impl Drop for Request {
     /// A request that is dropped unfinished shares nothing.
     fn drop(&mut self) {
         self.release();
+        if self.shared.take().is_some() {
+            Inner::tidy(&mut self.inner.ledger(), &self.name);
+        }
     }
 }
 

@@ -218,6 +218,21 @@ impl Store {
         }
     }
 
+    /// The token `steps` before a position; None past the start of its segment.
+    #[inline]
+    pub(crate) fn token_back(&self, mut position: u32, steps: usize) -> Option<i32> {
+        if position as usize % PAGE >= steps {
+            return Some(self.tokens[position as usize - steps]);
+        }
+        for _ in 0..steps {
+            position = self.before(position);
+            if position == NONE {
+                return None;
+            }
+        }
+        Some(self.tokens[position as usize])
+    }
+
     /// The position after, or `NONE` at the end of its segment.
     #[inline]
     pub(crate) fn after(&self, position: u32) -> u32 {

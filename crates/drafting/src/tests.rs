@@ -268,6 +268,23 @@ fn namespaces_see_nothing_of_each_other() {
 }
 
 #[test]
+fn namespaces_that_nobody_uses_are_forgotten() {
+    let shared = index(IndexOptions::default());
+    for tenant in 0..50 {
+        let mut request = shared
+            .start(&[1], tenant % 2 == 0, &tenant.to_string())
+            .expect("tokens are valid");
+        request.extend(&[2, 3]).expect("tokens are valid");
+        if tenant % 5 > 0 {
+            request.finish();
+        }
+    }
+    assert_eq!(shared.stats().num_namespaces, shared.stats().num_outputs);
+    shared.clear();
+    assert_eq!(shared.stats().num_namespaces, 0);
+}
+
+#[test]
 fn the_memory_bound_holds_and_the_oldest_go_first() {
     let mut random = Random(5);
     let max_size_bytes = 400_000;

@@ -504,18 +504,21 @@ fn gather_from(store: &Store, own: bool, newest: impl Fn(usize) -> u32, suffix: 
         let mut steps = limit * STEPS_PER_PLACE;
         while position != NONE && steps > 0 && places.len() < limit {
             steps -= 1;
-            let len = match_len(store, position, suffix);
+            let here = position;
+            position = store.older(here, gram);
             // A match longer than the chain's k-gram was met on a longer chain.
-            let is_new = len == gram + 1 || (gram + 1 == MAX_GRAM && len > gram);
-            let next = store.after(position);
-            if is_new && next != NONE {
+            if gram + 1 < MAX_GRAM && gram + 1 < suffix.len() && store.token_back(here, gram + 1) == Some(suffix[gram + 1]) {
+                continue;
+            }
+            let len = match_len(store, here, suffix);
+            let next = store.after(here);
+            if len > gram && next != NONE {
                 places.push(Place {
                     next,
                     len: len as u16,
                     own,
                 });
             }
-            position = store.older(position, gram);
         }
     }
 }

@@ -53,7 +53,7 @@ fn lock<T>(mutex: &Mutex<T>) -> PyResult<MutexGuard<'_, T>> {
     mutex.lock().map_err(|_| PyRuntimeError::new_err("an earlier call failed in the middle; start a new request"))
 }
 
-/// RetrievalIndex(*, max_size_bytes=268435456, max_places=64, other_weight=0.4, strength=3.0, exponent=0.8, knee=14.0, frequent_share=0.4, floor=1e-06)
+/// RetrievalIndex(*, max_size_bytes=268435456, max_places=32, other_weight=0.4, strength=3.0, exponent=0.8, knee=14.0, frequent_share=0.4, floor=1e-06)
 /// --
 ///
 /// Drafts by retrieval: what followed the last tokens before is proposed again, in this text or in finished ones.
