@@ -14,9 +14,9 @@ pub enum Whitespace {
     Compact,
     /// Exactly these separators, and nothing else.
     Separators {
-        /// Between items and members: a comma, then whitespace.
+        /// Between items and members: a comma, then nothing, one or two spaces, or a line break.
         item: String,
-        /// Between a name and its value: a colon, then whitespace.
+        /// Between a name and its value: a colon, then nothing, one or two spaces, or a line break.
         key: String,
     },
     /// One item or member a line, this many spaces deeper than what holds it.
@@ -51,8 +51,14 @@ const DRAFTS: [(&str, Draft); 5] = [
     ("2020-12", Draft::Draft202012),
 ];
 
+/// The whitespace that a separator may have behind its sign.
+const GAPS: [&str; 4] = ["", " ", "  ", "\n"];
+
+/// Where a limit stands.
+type LimitPlace = fn(&mut Limits) -> &mut u32;
+
 /// The limits by name, so that they can be written and read.
-const LIMITS: [(&str, fn(&mut Limits) -> &mut u32); 8] = [
+const LIMITS: [(&str, LimitPlace); 8] = [
     ("max_emptiness_states", |limits| &mut limits.max_emptiness_states),
     ("max_formula_depth", |limits| &mut limits.max_formula_depth),
     ("max_verdict_width", |limits| &mut limits.max_verdict_width),
@@ -95,8 +101,7 @@ impl JsonOptions {
                 } else {
                     (&mut key, ':')
                 };
-                let gap = text.strip_prefix(sign)?;
-                if !gap.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r')) {
+                if !GAPS.contains(&text.strip_prefix(sign)?) {
                     return None;
                 }
                 *separator = text.to_owned();

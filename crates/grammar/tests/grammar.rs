@@ -140,7 +140,7 @@ fn schemas_print_and_parse_back() {
         Whitespace::Compact,
         Whitespace::Indent(4),
         Whitespace::Separators {
-            item: ",\n ".to_owned(),
+            item: ",\n".to_owned(),
             key: ": ".to_owned(),
         },
     ];

@@ -97,7 +97,7 @@ fn read_value(parser: &mut Parser) -> Result<Value, GiveUp> {
 }
 
 fn regex(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result<ExprId, GiveUp> {
-    let (mut pattern, mut dialect, mut place) = (None, Dialect::Ecma, offset);
+    let (mut pattern, mut dialect, mut flags, mut place) = (None, Dialect::Ecma, String::new(), offset);
     for Argument { name, value, offset } in arguments {
         match (name.as_deref(), value) {
             (None, Value::String(text)) if pattern.is_none() => (pattern, place) = (Some(text), offset),
@@ -111,17 +111,29 @@ fn regex(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result
                     )
                 }
             },
+            (Some("flags"), Value::String(text)) if is_flags(&text) => flags = text,
+            (Some("flags"), value) => {
+                return parser.fail(offset, format!("{value} are no flags"), "write some of `ims`");
+            }
             (name, _) => return unknown_argument(parser, name, "Regex", offset),
         }
     }
     let Some(pattern) = pattern else {
         return parser.fail(offset, "`Regex` needs a pattern", "write `Regex(\"...\")`");
     };
+    let pattern = match flags.is_empty() {
+        true => pattern,
+        false => format!("(?{flags}:{pattern})"),
+    };
     if let Err(error) = compile_pattern(&mut Regexes::new(), &pattern, dialect) {
         parser.mistakes.nested(place, error);
         return Err(GiveUp);
     }
     Ok(parser.builder.add(Expr::Regex { pattern, dialect }))
+}
+
+fn is_flags(text: &str) -> bool {
+    text.chars().all(|flag| "ims".contains(flag))
 }
 
 fn json_schema(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result<ExprId, GiveUp> {

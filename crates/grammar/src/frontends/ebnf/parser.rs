@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str, root: &str) -> Result<Grammar, GrammarError> {
     let lexemes = lex(&mut mistakes);
     let definitions = find_definitions(&lexemes, &mut mistakes);
     let names: FxHashSet<&str> = definitions.iter().map(|definition| definition.name.as_str()).collect();
-    let lexemes = split_dots(&lexemes, &names);
+    let lexemes = split_dots(lexemes, &names);
     let definitions = find_definitions(&lexemes, &mut Mistakes::new(text));
     let mut parser = Parser {
         lexemes: &lexemes,
@@ -79,7 +79,7 @@ fn is_name(lexeme: &Lexeme) -> bool {
 }
 
 /// `a.b` is one name where a rule is called so; otherwise each dot is any character.
-fn split_dots(lexemes: &[Lexeme], names: &FxHashSet<&str>) -> Vec<Lexeme> {
+fn split_dots(lexemes: Vec<Lexeme>, names: &FxHashSet<&str>) -> Vec<Lexeme> {
     let mut out = Vec::with_capacity(lexemes.len());
     for lexeme in lexemes {
         match &lexeme.kind {
@@ -96,7 +96,7 @@ fn split_dots(lexemes: &[Lexeme], names: &FxHashSet<&str>) -> Vec<Lexeme> {
                     start = end;
                 }
             }
-            _ => out.push(lexeme.clone()),
+            _ => out.push(lexeme),
         }
     }
     out
