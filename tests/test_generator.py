@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -272,3 +273,28 @@ def test_probabilities_are_the_models_own() -> None:
     assert context.num_forwards == 2
     with pytest.raises(TypeError, match="choices"):
         free().probabilities("x")
+
+
+def test_a_run_inside_a_run_of_one_model_is_refused_and_not_a_deadlock() -> None:
+    model = OracleModel()
+    inner = Generator(model, drafter=None)
+
+    def parse(text):
+        return inner("x", max_tokens=2)
+
+    with pytest.raises(OutputValidationError) as caught:
+        Texts(model, json_texts(), parse, drafter=None)("x")
+    assert caught.value.__cause__.code == "nested_run"
+    assert inner("x", max_tokens=2) == free()("x", max_tokens=2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is POSIX")
+def test_a_forked_child_can_generate_while_the_parent_does() -> None:
+    generate = free()
+    expected = generate("once", max_tokens=10)
+    future = generate.submit("once", sampling=Sampling(logit_bias={1: -1e9}), max_tokens=300)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if generate("once", max_tokens=10) == expected else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(future.result(timeout=60).token_ids) == 300

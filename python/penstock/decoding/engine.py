@@ -71,6 +71,7 @@ class Engine:
     def _renew(self) -> None:
         self._turn = threading.Condition()
         self._stepping = False
+        self._driver: int | None = None  # the thread that steps
         self._thread: threading.Thread | None = None
         self._detached: set[Future[Any]] = set()
 
@@ -99,19 +100,27 @@ class Engine:
             self._sweep()
 
     def drive(self, done: Callable[[], bool]) -> None:
-        """Step, or wait while another thread steps, until `done()`."""
+        """Step, or wait while another thread steps, until `done()`.
+
+        Raises GenerationError inside a step: a validator or a reward that generates on the same model would wait for itself.
+        """
         while True:
             with self._turn:
+                if self._driver == threading.get_ident():
+                    raise GenerationError(
+                        "a run was started inside a run of the same model; start it afterwards, or load the model twice",
+                        code="nested_run",
+                    )
                 while not done() and self._stepping:
                     self._turn.wait()
                 if done():
                     return
-                self._stepping = True
+                self._stepping, self._driver = True, threading.get_ident()
             try:
                 self.step()
             finally:
                 with self._turn:
-                    self._stepping = False
+                    self._stepping, self._driver = False, None
                     self._sweep()
                     self._turn.notify_all()
 
@@ -131,7 +140,10 @@ class Engine:
                     self._thread = None
                     return
                 waited = next(iter(self._detached))
-            self.drive(waited.done)
+            try:
+                self.drive(waited.done)
+            except Exception:  # the live jobs have got the error; those that wait go on
+                _log.exception("a step failed")
 
     # The loop.
 
