@@ -364,3 +364,10 @@ def _from_slow_sentencepiece(tokenizer: Any, vocab_size: int | None, stop_token_
     if stop_token_ids is None:
         stop_token_ids = _huggingface_stop_ids(tokenizer, {})
     return _vocabulary(spelled, stop_token_ids, special, vocab_size)
+
+
+def _rebuild(vocab: list[bytes], stop_token_ids: list[int], special_token_ids: list[int], vocab_size: int) -> Any:
+    """Builds a pickled TokenizerInfo again."""
+    from penstock._core import TokenizerInfo
+
+    return TokenizerInfo(vocab, stop_token_ids=stop_token_ids, special_token_ids=special_token_ids, vocab_size=vocab_size)

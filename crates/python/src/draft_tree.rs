@@ -35,7 +35,9 @@ impl PyDraftTree {
             return Ok(node);
         }
         let num_nodes = self.tree.num_nodes();
-        Err(PyIndexError::new_err(format!("node `{node}` is outside the tree of `{num_nodes}` nodes; count from 0")))
+        Err(PyIndexError::new_err(format!(
+            "node `{node}` is outside the tree of `{num_nodes}` nodes; count from 0"
+        )))
     }
 }
 
@@ -77,7 +79,9 @@ impl PyDraftTree {
     /// Where each node came from, as a new list of int; None if unknown.
     #[getter]
     fn sources(&self) -> Option<Vec<u16>> {
-        self.tree.sources().map(|sources| sources.iter().map(|&source| source.into()).collect())
+        self.tree
+            .sources()
+            .map(|sources| sources.iter().map(|&source| source.into()).collect())
     }
 
     /// Number of nodes, node 0 included; len(tree) is the same.
@@ -137,12 +141,18 @@ impl PyDraftTree {
     fn attention_mask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mask: Vec<u8> = self.tree.attention_mask().into_iter().map(u8::from).collect();
         let width = self.tree.num_nodes();
-        let flat = py.import("numpy")?.call_method1("frombuffer", (PyBytes::new(py, &mask), "bool"))?;
+        let flat = py
+            .import("numpy")?
+            .call_method1("frombuffer", (PyBytes::new(py, &mask), "bool"))?;
         flat.call_method1("reshape", (width, width))?.call_method0("copy")
     }
 
     fn __repr__(&self) -> String {
-        format!("DraftTree(token_ids={:?}, parents={:?})", self.tree.token_ids(), self.tree.parents())
+        format!(
+            "DraftTree(token_ids={:?}, parents={:?})",
+            self.tree.token_ids(),
+            self.tree.parents()
+        )
     }
 
     fn __hash__(&self) -> u64 {

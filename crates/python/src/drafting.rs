@@ -43,14 +43,21 @@ fn door<T>(py: Python<'_>, result: Result<T, DraftingError>) -> PyResult<T> {
 }
 
 fn to_tree(proposal: Proposal) -> PyResult<PyDraftTree> {
-    let tree = DraftTree::new(proposal.token_ids, proposal.parents, Some(proposal.logprobs), Some(proposal.sources));
+    let tree = DraftTree::new(
+        proposal.token_ids,
+        proposal.parents,
+        Some(proposal.logprobs),
+        Some(proposal.sources),
+    );
     let tree = tree.map_err(|error| PyRuntimeError::new_err(format!("a bug of penstock, please report it: {error}")))?;
     Ok(PyDraftTree { tree })
 }
 
 /// A session is used by one caller at a time; a second thread waits.
 fn lock<T>(mutex: &Mutex<T>) -> PyResult<MutexGuard<'_, T>> {
-    mutex.lock().map_err(|_| PyRuntimeError::new_err("an earlier call failed in the middle; start a new request"))
+    mutex
+        .lock()
+        .map_err(|_| PyRuntimeError::new_err("an earlier call failed in the middle; start a new request"))
 }
 
 /// RetrievalIndex(*, max_size_bytes=268435456, max_places=32, other_weight=0.4, strength=3.0, exponent=0.8, knee=14.0, frequent_share=0.4, floor=1e-06)
@@ -107,9 +114,16 @@ impl PyRetrievalIndex {
     #[pyo3(signature = (prompt_ids, *, share=true, namespace=""))]
     fn start(&self, py: Python<'_>, prompt_ids: Vec<i32>, share: bool, namespace: &str) -> PyResult<PyRetrievalRequest> {
         let start = || self.index.start(&prompt_ids, share, namespace);
-        let request = if prompt_ids.len() < LONG_TEXT { start() } else { py.detach(start) };
+        let request = if prompt_ids.len() < LONG_TEXT {
+            start()
+        } else {
+            py.detach(start)
+        };
         let request = door(py, request)?;
-        Ok(PyRetrievalRequest { id: request.id(), request: Mutex::new(request) })
+        Ok(PyRetrievalRequest {
+            id: request.id(),
+            request: Mutex::new(request),
+        })
     }
 
     /// insert(token_ids, *, namespace="")
@@ -179,7 +193,10 @@ impl PyRetrievalIndex {
 
     fn __repr__(&self) -> String {
         let stats = self.index.stats();
-        format!("RetrievalIndex(num_outputs={}, num_tokens={}, size_bytes={})", stats.num_outputs, stats.num_tokens, stats.size_bytes)
+        format!(
+            "RetrievalIndex(num_outputs={}, num_tokens={}, size_bytes={})",
+            stats.num_outputs, stats.num_tokens, stats.size_bytes
+        )
     }
 }
 
@@ -251,7 +268,10 @@ impl PyRetrievalRequest {
 }
 
 fn read_noise(noise: &Bound<'_, PyAny>) -> PyResult<Noise> {
-    Ok(Noise { seed: noise.getattr("seed")?.extract()?, sample: noise.getattr("sample")?.extract()? })
+    Ok(Noise {
+        seed: noise.getattr("seed")?.extract()?,
+        sample: noise.getattr("sample")?.extract()?,
+    })
 }
 
 /// TrieStore(*, branch_length=12, max_query_length=2, mode="hierarchical", source="mix", output_weight=0.0001, stop_token_ids=(), max_nodes=1048576)
@@ -290,7 +310,9 @@ impl PyTrieStore {
             stop_tokens: stop_token_ids,
             max_nodes,
         };
-        Ok(PyTrieStore { store: door(py, TrieStore::new(options))? })
+        Ok(PyTrieStore {
+            store: door(py, TrieStore::new(options))?,
+        })
     }
 
     /// start(prompt_ids, *, share=True)
@@ -300,7 +322,9 @@ impl PyTrieStore {
     #[pyo3(signature = (prompt_ids, *, share=true))]
     fn start(&self, py: Python<'_>, prompt_ids: Vec<i32>, share: bool) -> PyResult<PyTrieRequest> {
         let request = py.detach(|| self.store.start(&prompt_ids, share));
-        Ok(PyTrieRequest { request: Mutex::new(door(py, request)?) })
+        Ok(PyTrieRequest {
+            request: Mutex::new(door(py, request)?),
+        })
     }
 
     /// insert(token_ids)
@@ -324,7 +348,9 @@ fn trie_mode(name: &str) -> PyResult<TrieMode> {
         "hierarchical" => Ok(TrieMode::Hierarchical),
         "parallel" => Ok(TrieMode::Parallel),
         "one_branch" => Ok(TrieMode::OneBranch),
-        _ => Err(PyValueError::new_err(format!("`mode` is `{name}`; use hierarchical, parallel or one_branch"))),
+        _ => Err(PyValueError::new_err(format!(
+            "`mode` is `{name}`; use hierarchical, parallel or one_branch"
+        ))),
     }
 }
 
@@ -333,7 +359,9 @@ fn trie_source(name: &str) -> PyResult<TrieSource> {
         "mix" => Ok(TrieSource::Mix),
         "prompt" => Ok(TrieSource::Prompt),
         "output" => Ok(TrieSource::Output),
-        _ => Err(PyValueError::new_err(format!("`source` is `{name}`; use mix, prompt or output"))),
+        _ => Err(PyValueError::new_err(format!(
+            "`source` is `{name}`; use mix, prompt or output"
+        ))),
     }
 }
 

@@ -1,8 +1,20 @@
 //! `penstock._core`: the only crate that knows Python. One file per Python module; everything else is in the crates it wraps.
 use pyo3::prelude::*;
 
+mod buffer;
+mod draft_tree;
+mod drafting;
+mod errors;
+mod grammar;
+mod json_value;
+mod matcher;
+mod tokenizer;
+
 /// The compiled half of penstock.
 #[pymodule(gil_used = false)]
-fn _core(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    grammar::register(module)?;
+    matcher::register(module)?;
+    draft_tree::register(module)?;
+    drafting::register(module)
 }

@@ -49,6 +49,20 @@ impl SchemaMachine {
         Ok(id)
     }
 
+    /// Whether the object treats all names alike that its shape does not hold: no pattern tells them apart.
+    ///
+    /// # Errors
+    /// Any named limit.
+    pub fn others_are_alike(&mut self, record: RecordId) -> Result<bool, Limit> {
+        let open = self.record(record);
+        for &formula in std::iter::once(&open.must).chain(open.asked.iter()) {
+            if !self.discriminators(formula)?.patterns.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn plain(&mut self, open: &Record) -> Result<Option<Arc<Plain>>, Limit> {
         if open.goal != Goal::Free || !open.asked.is_empty() {
             return Ok(None);

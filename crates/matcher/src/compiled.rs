@@ -1,0 +1,194 @@
+//! A grammar bound to a vocabulary.
+use crate::core::{style_of, Core, Style};
+use crate::masks::Masks;
+use crate::run::Run;
+use crate::stack::Stack;
+use crate::vocabulary::Vocabulary;
+use penstock_automata::Limit;
+use penstock_grammar::{lower, Grammar, GrammarError, Symbol};
+use penstock_schema::{Report, SchemaError, SchemaMachine};
+use penstock_tokens::TokenizerInfo;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Why a grammar cannot be compiled.
+#[derive(Debug)]
+pub enum CompileError {
+    /// The grammar itself.
+    Grammar(GrammarError),
+    /// A JSON schema in it.
+    Schema(SchemaError),
+    /// A limit was reached.
+    Limit(Limit),
+    /// No text matches.
+    Empty(String),
+    /// The vocabulary cannot spell it.
+    Vocabulary(String),
+}
+
+impl From<Limit> for CompileError {
+    fn from(limit: Limit) -> Self {
+        CompileError::Limit(limit)
+    }
+}
+
+impl From<GrammarError> for CompileError {
+    fn from(error: GrammarError) -> Self {
+        CompileError::Grammar(error)
+    }
+}
+
+impl From<SchemaError> for CompileError {
+    fn from(error: SchemaError) -> Self {
+        CompileError::Schema(error)
+    }
+}
+
+/// What matchers of one grammar share and grow together.
+pub(crate) struct Shared {
+    pub(crate) core: Core,
+    pub(crate) masks: Masks,
+}
+
+/// A grammar bound to a vocabulary: immutable to its users, lazily grown inside.
+pub struct CompiledGrammar {
+    pub(crate) info: Arc<TokenizerInfo>,
+    pub(crate) vocabulary: Arc<Vocabulary>,
+    pub(crate) shared: Mutex<Shared>,
+    reports: Vec<Report>,
+}
+
+impl CompiledGrammar {
+    /// Lowers `grammar`. Nothing is done for the vocabulary yet: automata and masks appear where the output goes.
+    ///
+    /// # Errors
+    /// [`CompileError`]: the grammar, a schema in it, a limit, an empty language, or a vocabulary that cannot spell it.
+    pub fn new(grammar: &Grammar, info: Arc<TokenizerInfo>) -> Result<CompiledGrammar, CompileError> {
+        let vocabulary = Vocabulary::of(&info);
+        let mut schemas = SchemaMachine::new();
+        let mut lowered = lower(grammar, &mut schemas.regexes)?;
+        resolve_tokens(&mut lowered.symbols, &info)?;
+        let (mut roots, mut styles, mut reports) = (Vec::new(), Vec::<Style>::new(), Vec::new());
+        for (schema, options) in &lowered.schemas {
+            let ready = schemas.lower(schema, &options.schema)?;
+            let style = style_of(options);
+            let index = styles.iter().position(|known| *known == style).unwrap_or_else(|| {
+                styles.push(style);
+                styles.len() - 1
+            });
+            roots.push((ready.root, index as u8));
+            reports.push(ready.report);
+        }
+        let mut core = Core::new(schemas, lowered, roots, styles);
+        let mut stack = Stack::new();
+        let start = Run::new(&mut core, &mut stack).start()?;
+        if start.is_empty() {
+            return Err(CompileError::Empty(core.lowered.names[core.lowered.root].clone()));
+        }
+        check_spelling(&info, !core.roots.is_empty())?;
+        Ok(CompiledGrammar {
+            info,
+            vocabulary,
+            shared: Mutex::new(Shared {
+                core,
+                masks: Masks::default(),
+            }),
+            reports,
+        })
+    }
+
+    /// The vocabulary.
+    pub fn info(&self) -> &Arc<TokenizerInfo> {
+        &self.info
+    }
+
+    /// What is enforced, annotated and refused, for each JSON schema of the grammar.
+    pub fn reports(&self) -> &[Report] {
+        &self.reports
+    }
+
+    /// Heap memory of automata and masks in bytes, approximately; the tables of the vocabulary are apart.
+    pub fn memory_usage(&self) -> usize {
+        let shared = self.lock();
+        shared.core.memory_usage() + shared.masks.memory_usage()
+    }
+
+    /// How many masks are remembered, and how many were made.
+    pub fn mask_counts(&self) -> (usize, u64) {
+        let shared = self.lock();
+        (shared.masks.len(), shared.masks.num_misses)
+    }
+
+    /// Whether finished masks are remembered; for the ablation benchmark.
+    pub fn set_mask_memory(&self, on: bool) {
+        self.lock().masks.disabled = !on;
+    }
+
+    /// A panic elsewhere leaves only memo tables behind, each entry of which is written after it was computed.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Special tokens that a grammar names by their text become ids.
+fn resolve_tokens(symbols: &mut [Symbol], info: &TokenizerInfo) -> Result<(), CompileError> {
+    for symbol in symbols {
+        match symbol {
+            Symbol::TokenText(text) => {
+                let ids = info.special_ids_named(text.as_bytes());
+                if ids.is_empty() {
+                    let way_out = "name a special token of this tokenizer, or write the text as a string";
+                    return Err(CompileError::Vocabulary(format!(
+                        "no special token is spelled `{text}`; {way_out}"
+                    )));
+                }
+                *symbol = Symbol::Tokens(ids.into());
+            }
+            Symbol::Tokens(ids) | Symbol::ExcludeTokens(ids) => {
+                if let Some(id) = ids.iter().find(|&&id| id as usize >= info.vocab_size()) {
+                    let size = info.vocab_size();
+                    return Err(CompileError::Vocabulary(format!(
+                        "token id `{id}` is outside the vocabulary of {size} ids; use an id below it"
+                    )));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The masks take spelling for free: whatever text the tokens can begin, single bytes can go on with. A vocabulary without
+/// that could lead into a dead end, so it is refused.
+fn check_spelling(info: &TokenizerInfo, has_json: bool) -> Result<(), CompileError> {
+    let (mut single, mut used) = ([false; 256], [false; 256]);
+    for id in 0..info.num_spelled() as u32 {
+        let bytes = info.token_bytes(id);
+        bytes.iter().for_each(|&byte| used[usize::from(byte)] = true);
+        if let [byte] = bytes {
+            single[usize::from(*byte)] = true;
+        }
+    }
+    if has_json {
+        (b' '..=b'~').for_each(|byte| used[usize::from(byte)] = true);
+    }
+    let missing: Vec<String> = (0..=255u8)
+        .filter(|&byte| used[usize::from(byte)] && !single[usize::from(byte)])
+        .map(name_byte)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(", ");
+    let way_out = "add a token for each of them, as byte-level and byte-fallback tokenizers have";
+    Err(CompileError::Vocabulary(format!(
+        "the vocabulary cannot spell the grammar: no token is the single byte {list}; {way_out}"
+    )))
+}
+
+fn name_byte(byte: u8) -> String {
+    if byte.is_ascii_graphic() {
+        format!("`{}`", byte as char)
+    } else {
+        format!("0x{byte:02X}")
+    }
+}

@@ -1,0 +1,295 @@
+//! What all matchers of one compiled grammar share: its automata, schemas and styles, lazily grown.
+use crate::question::Paths;
+use penstock_automata::{Limit, RegexId, Regexes, MAX_CHAR};
+use penstock_grammar::{JsonOptions, Lowered, Symbol, Whitespace};
+use penstock_schema::{AskId, NamesId, SchemaMachine, ShapeId, Verdicts};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+use crate::control::{Gap, MAX_INDENT};
+
+/// A set of bytes.
+pub type ByteSet = [u64; 4];
+
+/// Adds a byte to a set.
+#[inline]
+pub fn add_byte(set: &mut ByteSet, byte: u8) {
+    set[usize::from(byte >> 6)] |= 1 << (byte & 63);
+}
+
+/// Adds an inclusive range of bytes to a set.
+pub fn add_bytes(set: &mut ByteSet, low: u8, high: u8) {
+    (low..=high).for_each(|byte| add_byte(set, byte));
+}
+
+/// Whether a byte is in a set.
+#[inline]
+pub fn has_byte(set: &ByteSet, byte: u8) -> bool {
+    set[usize::from(byte >> 6)] >> (byte & 63) & 1 != 0
+}
+
+/// How JSON texts are spelt between their symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// At most one space, tab or indented line break in every gap.
+    Flexible,
+    /// Fixed gaps after a comma and after a colon: indices into [`crate::control::LITERAL_GAPS`], or None for nothing.
+    Fixed {
+        /// After a comma.
+        item: Option<u8>,
+        /// After a colon.
+        key: Option<u8>,
+    },
+    /// Every member and item on its own line, so many spaces deeper than its container.
+    Indented(u8),
+}
+
+impl Style {
+    /// The gap after `{` or `[`, whose contents stand at `depth`.
+    pub fn after_open(self, depth: u32) -> Gap {
+        match self {
+            Style::Flexible => Gap::Open,
+            Style::Fixed { .. } => Gap::Closed,
+            Style::Indented(width) => Gap::Line(indent(width, depth)),
+        }
+    }
+
+    /// The gap after a comma, at `depth`.
+    pub fn after_comma(self, depth: u32) -> Gap {
+        match self {
+            Style::Fixed { item: Some(text), .. } => Gap::Literal(text, 0),
+            _ => self.after_open(depth),
+        }
+    }
+
+    /// The gap before a colon.
+    pub fn before_colon(self) -> Gap {
+        if self == Style::Flexible {
+            Gap::Open
+        } else {
+            Gap::Closed
+        }
+    }
+
+    /// The gap after a colon.
+    pub fn after_colon(self) -> Gap {
+        match self {
+            Style::Flexible => Gap::Open,
+            Style::Fixed { key: Some(text), .. } => Gap::Literal(text, 0),
+            Style::Fixed { .. } => Gap::Closed,
+            Style::Indented(_) => Gap::Literal(0, 0),
+        }
+    }
+
+    /// The gap after a member or an item of a container whose contents stand at `depth`.
+    pub fn after_value(self, depth: u32) -> Gap {
+        match self {
+            Style::Indented(width) => Gap::Line(indent(width, depth - 1)),
+            _ => self.before_colon(),
+        }
+    }
+
+    /// Whether a comma may follow a value after this gap, and `}` may follow `{`: where lines are indented only at once.
+    pub fn is_tight(self, gap: Gap) -> bool {
+        match self {
+            Style::Indented(_) => matches!(gap, Gap::Line(_)),
+            _ => gap.is_done(),
+        }
+    }
+}
+
+fn indent(width: u8, depth: u32) -> u16 {
+    (u32::from(width) * depth).min(u32::from(u16::MAX)) as u16
+}
+
+/// A gap that no text has: [`MAX_INDENT`] is far below what `Indented` may need.
+const _: () = assert!(MAX_INDENT < u16::MAX);
+
+/// Lists of regex states, interned: the verdict parts of a string that is being read. 0 is the empty list.
+#[derive(Default)]
+pub struct PartLists {
+    lists: Vec<Arc<[RegexId]>>,
+    ids: FxHashMap<Arc<[RegexId]>, u32>,
+}
+
+impl PartLists {
+    /// The number of a list.
+    pub fn intern(&mut self, list: &[RegexId]) -> u32 {
+        if list.is_empty() {
+            return 0;
+        }
+        if let Some(&id) = self.ids.get(list) {
+            return id;
+        }
+        let shared: Arc<[RegexId]> = list.into();
+        self.lists.push(shared.clone());
+        self.ids.insert(shared, self.lists.len() as u32);
+        self.lists.len() as u32
+    }
+
+    /// The list with this number.
+    pub fn get(&self, id: u32) -> Arc<[RegexId]> {
+        if id == 0 {
+            Arc::new([])
+        } else {
+            self.lists[id as usize - 1].clone()
+        }
+    }
+}
+
+/// The shared part of a compiled grammar.
+pub struct Core {
+    /// Schemas, and the arena of all terms.
+    pub schemas: SchemaMachine,
+    /// The bodies of the rules, what their symbols mean, where the output starts.
+    pub lowered: Lowered,
+    /// For each JSON schema of the grammar: what is asked of its value, and the index of its style.
+    pub roots: Vec<(AskId, u8)>,
+    /// How JSON texts are spelt, by index.
+    pub styles: Vec<Style>,
+    /// Verdict parts of strings.
+    pub parts: PartLists,
+    /// How the questions of masks are named.
+    pub paths: Paths,
+    /// Most containers and calls that may be open (`max_nesting`).
+    pub max_nesting: u32,
+    first_bytes: FxHashMap<RegexId, ByteSet>,
+    other_names: FxHashMap<(ShapeId, RegexId), RegexId>,
+    any_name: FxHashMap<NamesId, bool>,
+    verdict_ids: FxHashMap<Verdicts, u32>,
+    verdict_list: Vec<Verdicts>,
+}
+
+/// Default of `max_nesting`.
+pub const MAX_NESTING: u32 = 16_384;
+
+impl Core {
+    /// Puts the parts together; `schemas` already holds the terms of `lowered` and the asks of `roots`.
+    pub fn new(schemas: SchemaMachine, lowered: Lowered, roots: Vec<(AskId, u8)>, styles: Vec<Style>) -> Core {
+        Core {
+            schemas,
+            lowered,
+            roots,
+            styles,
+            parts: PartLists::default(),
+            paths: Paths::default(),
+            max_nesting: MAX_NESTING,
+            first_bytes: FxHashMap::default(),
+            other_names: FxHashMap::default(),
+            any_name: FxHashMap::default(),
+            verdict_ids: FxHashMap::default(),
+            verdict_list: Vec::new(),
+        }
+    }
+
+    /// The arena of terms.
+    pub fn regexes(&mut self) -> &mut Regexes {
+        &mut self.schemas.regexes
+    }
+
+    /// What an external symbol of a term means.
+    pub fn symbol(&self, external: u32) -> &Symbol {
+        &self.lowered.symbols[external as usize]
+    }
+
+    /// The bytes with which a text of `term` can start, the empty text apart.
+    pub fn first_bytes(&mut self, term: RegexId) -> Result<ByteSet, Limit> {
+        if let Some(set) = self.first_bytes.get(&term) {
+            return Ok(*set);
+        }
+        let row = self.schemas.regexes.live_row(term)?;
+        let mut set = [0; 4];
+        for (low, high, _) in row.ranges() {
+            add_first_bytes(&mut set, low, high);
+        }
+        self.first_bytes.insert(term, set);
+        Ok(set)
+    }
+
+    /// The texts that may be *another* name of a shape: the shape's own names are taken out, unless everything else is
+    /// allowed anyway (then the end of a name is looked at instead).
+    pub fn other_names(&mut self, shape: ShapeId, others: RegexId) -> Result<RegexId, Limit> {
+        if others == RegexId::ANYTHING || others == RegexId::NEVER {
+            return Ok(others);
+        }
+        if let Some(&term) = self.other_names.get(&(shape, others)) {
+            return Ok(term);
+        }
+        let names = self.schemas.shape(shape).names.clone();
+        let regexes = &mut self.schemas.regexes;
+        let named = regexes.words(names.iter().map(|name| name.as_ref()));
+        let term = regexes.difference(others, named);
+        let term = if regexes.is_live(term)? { term } else { RegexId::NEVER };
+        self.other_names.insert((shape, others), term);
+        Ok(term)
+    }
+
+    /// Whether any name may come next.
+    pub fn any_name(&mut self, id: NamesId) -> Result<bool, Limit> {
+        if let Some(&any) = self.any_name.get(&id) {
+            return Ok(any);
+        }
+        let names = self.schemas.names_view(id);
+        let (shape, others) = (names.shape, names.others);
+        let any = names.available.iter().any(|&word| word != 0) || self.other_names(shape, others)? != RegexId::NEVER;
+        self.any_name.insert(id, any);
+        Ok(any)
+    }
+
+    /// A number for a verdict, so that it can be an answer. 0 is no verdict.
+    pub fn verdict_id(&mut self, verdicts: Option<Verdicts>) -> u32 {
+        let Some(verdicts) = verdicts else { return 0 };
+        *self.verdict_ids.entry(verdicts).or_insert_with(|| {
+            self.verdict_list.push(verdicts);
+            self.verdict_list.len() as u32
+        })
+    }
+
+    /// The verdict with this number.
+    pub fn verdict(&self, id: u32) -> Option<Verdicts> {
+        (id > 0).then(|| self.verdict_list[id as usize - 1])
+    }
+
+    /// Heap memory in bytes, approximately.
+    pub fn memory_usage(&self) -> usize {
+        self.schemas.memory_usage() + self.first_bytes.len() * 48 + self.paths.memory_usage()
+    }
+}
+
+/// The style that the options of a schema ask for.
+pub fn style_of(options: &JsonOptions) -> Style {
+    let literal = |text: &str| {
+        crate::control::LITERAL_GAPS
+            .iter()
+            .position(|gap| *gap == text)
+            .map(|i| i as u8)
+    };
+    match &options.whitespace {
+        Whitespace::Flexible => Style::Flexible,
+        Whitespace::Compact => Style::Fixed { item: None, key: None },
+        Whitespace::Separators { item, key } => Style::Fixed {
+            item: literal(item.trim_start_matches(',')),
+            key: literal(key.trim_start_matches(':')),
+        },
+        Whitespace::Indent(width) => Style::Indented(*width),
+    }
+}
+
+fn add_first_bytes(set: &mut ByteSet, low: u32, high: u32) {
+    // Within one length of encoding the first byte grows with the character.
+    for (from, to) in [(0, 0x7F), (0x80, 0x7FF), (0x800, 0xFFFF), (0x10000, MAX_CHAR)] {
+        let (low, high) = (low.max(from), high.min(to));
+        if low <= high {
+            add_bytes(set, first_byte(low), first_byte(high));
+        }
+    }
+}
+
+fn first_byte(character: u32) -> u8 {
+    match character {
+        0..=0x7F => character as u8,
+        0x80..=0x7FF => 0xC0 | (character >> 6) as u8,
+        0x800..=0xFFFF => 0xE0 | (character >> 12) as u8,
+        _ => 0xF0 | (character >> 18) as u8,
+    }
+}

@@ -1,0 +1,509 @@
+//! One byte of JSON: every control but those of rules.
+use crate::control::{Config, Control, Gap, Key, Text};
+use crate::core::Style;
+use crate::question::{PathStep, UNMENTIONED_NAME};
+use crate::run::{started_item, started_member, Frontier, Run, UNMENTIONED};
+use crate::stack::{Container, Frame, FrameId, TextId};
+use crate::text::{Partial, Piece};
+use penstock_automata::{Limit, RegexId, INFINITE};
+use penstock_schema::{AskId, Kinds, Member, SeenId, Verdicts};
+
+const WORDS: [&[u8]; 3] = [b"null", b"true", b"false"];
+
+impl Run<'_> {
+    /// One byte of JSON. Configurations that go on are added to `out`.
+    pub fn step_json(&mut self, config: Config, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        let frame = config.frame;
+        match config.control {
+            Control::Done | Control::Rule { .. } => Ok(()),
+            Control::Value { ask, gap, style } => {
+                if let Some(gap) = gap.step(byte) {
+                    out.push(Control::Value { ask, gap, style }, frame);
+                } else if gap.is_done() {
+                    self.start_value(ask, style, frame, byte, out)?;
+                }
+                Ok(())
+            }
+            Control::FirstItem(gap) => self.step_first_item(gap, frame, byte, out),
+            Control::Name { gap, first } => self.step_name(gap, first, frame, byte, out),
+            Control::Colon { ask, gap } => {
+                if let Some(gap) = gap.step(byte) {
+                    out.push(Control::Colon { ask, gap }, frame);
+                } else if byte == b':' && gap.is_done() {
+                    if let Frame::Container(object) = self.peek(frame) {
+                        let gap = self.style(&object).after_colon();
+                        out.push(
+                            Control::Value {
+                                ask,
+                                gap,
+                                style: object.style,
+                            },
+                            frame,
+                        );
+                    }
+                }
+                Ok(())
+            }
+            Control::After(gap) => self.step_after(gap, frame, byte, out),
+            Control::Word { ask, word, at } => self.step_word(ask, word, at, frame, byte, out),
+            Control::Number { ask, state } => self.step_number(ask, state, frame, byte, out),
+            Control::Text(text) => self.step_text(text, frame, byte, out),
+            Control::Key(key) => self.step_key(key, frame, byte, out),
+        }
+    }
+
+    fn start_value(&mut self, ask: AskId, style: u8, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        let kinds = self.core.schemas.kinds(ask)?;
+        match byte {
+            b'n' if kinds.has(Kinds::NULL) => out.push(Control::Word { ask, word: 0, at: 1 }, frame),
+            b't' if kinds.has(Kinds::TRUE) => out.push(Control::Word { ask, word: 1, at: 1 }, frame),
+            b'f' if kinds.has(Kinds::FALSE) => out.push(Control::Word { ask, word: 2, at: 1 }, frame),
+            b'"' if kinds.has(Kinds::STRING) => {
+                if let Some(text) = self.open_text(ask)? {
+                    out.push(Control::Text(text), frame);
+                }
+            }
+            b'-' | b'0'..=b'9' if kinds.has(Kinds::NUMBER) => {
+                if let Some(spec) = self.core.schemas.number(ask)? {
+                    let state = self.core.schemas.numbers.start(spec);
+                    self.step_number(ask, state, frame, byte, out)?;
+                }
+            }
+            b'{' if kinds.has(Kinds::OBJECT) => {
+                if let Some(record) = self.core.schemas.open_object(ask)? {
+                    let object = Container {
+                        record,
+                        object: true,
+                        ..self.new_container(style, frame)
+                    };
+                    self.open(object, out);
+                }
+            }
+            b'[' if kinds.has(Kinds::ARRAY) => {
+                if let Some(record) = self.core.schemas.open_array(ask)? {
+                    let array = Container {
+                        record,
+                        object: false,
+                        ..self.new_container(style, frame)
+                    };
+                    self.open(array, out);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A container inside `parent`, whose record and kind the caller fills in.
+    fn new_container(&mut self, style: u8, parent: FrameId) -> Container {
+        let depth = match self.core.styles[usize::from(style)] {
+            Style::Indented(_) => self.fact_depth(parent),
+            _ => self.stack.depth(parent),
+        };
+        let record = penstock_schema::RecordId(0);
+        Container {
+            parent,
+            record,
+            seen: SeenId::EMPTY,
+            pending: false,
+            object: false,
+            style,
+            depth: depth + 1,
+        }
+    }
+
+    fn open(&mut self, container: Container, out: &mut Frontier) {
+        let gap = self.style(&container).after_open(container.depth);
+        let frame = self.stack.push(container);
+        let control = if container.object {
+            Control::Name { gap, first: true }
+        } else {
+            Control::FirstItem(gap)
+        };
+        out.push(control, frame);
+    }
+
+    fn open_text(&mut self, ask: AskId) -> Result<Option<Text>, Limit> {
+        let Some(asked) = self.core.schemas.string(ask)? else {
+            return Ok(None);
+        };
+        let parts = self.core.parts.intern(&asked.parts);
+        let ask = if parts == 0 { AskId(0) } else { ask };
+        Ok(Some(Text {
+            goal: asked.goal,
+            parts,
+            ask,
+            min: asked.min_length,
+            max: asked.max_length,
+            partial: Partial::None,
+        }))
+    }
+
+    fn step_first_item(&mut self, gap: Gap, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        let Frame::Container(array) = self.peek(frame) else {
+            return Ok(());
+        };
+        if byte == b']' && self.style(&array).is_tight(gap) {
+            return self.close(frame, array, out);
+        }
+        if let Some(gap) = gap.step(byte) {
+            // A line break promises an item where lines are indented.
+            if !matches!(gap, Gap::Spaces(_)) || self.fact_item(frame)?.is_some() {
+                out.push(Control::FirstItem(gap), frame);
+            }
+        } else if gap.is_done() {
+            if let Some(item) = self.fact_item(frame)? {
+                let kinds = self.core.schemas.kinds(item.ask)?;
+                if starts_kind(kinds, byte) {
+                    let next = self.advance(frame, PathStep::Item, started_item(array, &item));
+                    self.start_value(item.ask, array.style, next, byte, out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn step_name(&mut self, gap: Gap, first: bool, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        let Frame::Container(object) = self.peek(frame) else {
+            return Ok(());
+        };
+        if byte == b'}' && first && self.style(&object).is_tight(gap) {
+            return self.close(frame, object, out);
+        }
+        if let Some(gap) = gap.step(byte) {
+            if !first || !matches!(gap, Gap::Spaces(_)) || self.fact_more(frame)? {
+                out.push(Control::Name { gap, first }, frame);
+            }
+        } else if byte == b'"' && gap.is_done() && self.fact_more(frame)? {
+            let (shape, others, alike) = self.fact_shape(frame)?;
+            let high = self.core.schemas.shape(shape).names.len() as u32;
+            let key = Key {
+                shape,
+                low: 0,
+                high,
+                depth: 0,
+                others,
+                partial: Partial::None,
+                text: TextId::EMPTY,
+                alike,
+            };
+            out.push(Control::Key(key), frame);
+        }
+        Ok(())
+    }
+
+    fn step_after(&mut self, gap: Gap, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        let Frame::Container(container) = self.peek(frame) else {
+            return Ok(());
+        };
+        if byte == if container.object { b'}' } else { b']' } {
+            return if gap.is_done() {
+                self.close(frame, container, out)
+            } else {
+                Ok(())
+            };
+        }
+        if byte != b',' {
+            if let Some(next) = gap.step(byte) {
+                // A line break promises the end where lines are indented.
+                if !matches!(next, Gap::Spaces(_)) || self.fact_close(frame)?.is_some() {
+                    out.push(Control::After(next), frame);
+                }
+            }
+            return Ok(());
+        }
+        if !self.style(&container).is_tight(gap) {
+            return Ok(());
+        }
+        let gap = self.style(&container).after_comma(self.depth_if_indented(frame, &container));
+        if container.object {
+            if self.fact_more(frame)? {
+                out.push(Control::Name { gap, first: false }, frame);
+            }
+        } else if let Some(item) = self.fact_item(frame)? {
+            let next = self.advance(frame, PathStep::Item, started_item(container, &item));
+            out.push(
+                Control::Value {
+                    ask: item.ask,
+                    gap,
+                    style: container.style,
+                },
+                next,
+            );
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, frame: FrameId, container: Container, out: &mut Frontier) -> Result<(), Limit> {
+        match self.fact_close(frame)? {
+            Some(verdicts) => self.value_end(container.parent, verdicts, out),
+            None => Ok(()),
+        }
+    }
+
+    fn step_word(&mut self, ask: AskId, word: u8, at: u8, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        let letters = WORDS[usize::from(word)];
+        if letters[usize::from(at)] != byte {
+            return Ok(());
+        }
+        if usize::from(at) + 1 < letters.len() {
+            out.push(Control::Word { ask, word, at: at + 1 }, frame);
+            return Ok(());
+        }
+        let kind = [Kinds::NULL, Kinds::TRUE, Kinds::FALSE][usize::from(word)];
+        match self.core.schemas.literal(ask, kind)? {
+            Some(verdicts) => self.value_end(frame, verdicts, out),
+            None => Ok(()),
+        }
+    }
+
+    /// A number has no end mark. In a container the symbol that follows ends it; a rule may go on with a digit of its own,
+    /// so there the number ends at every place where it may.
+    fn step_number(
+        &mut self,
+        ask: AskId,
+        state: penstock_schema::number::NumberState,
+        frame: FrameId,
+        byte: u8,
+        out: &mut Frontier,
+    ) -> Result<(), Limit> {
+        if matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E') {
+            if let Some(next) = self.core.schemas.numbers.step(state, byte)? {
+                out.push(Control::Number { ask, state: next }, frame);
+                if self.core.schemas.numbers.is_complete(next) {
+                    if let Frame::Call { .. } = self.peek(frame) {
+                        let verdicts = self.core.schemas.number_verdicts(ask, next);
+                        self.value_end(frame, verdicts, out)?;
+                    }
+                }
+            }
+            return Ok(());
+        }
+        if self.core.schemas.numbers.is_complete(state) {
+            if let Frame::Container(_) = self.peek(frame) {
+                let verdicts = self.core.schemas.number_verdicts(ask, state);
+                let mut ended = Frontier::default();
+                self.value_end(frame, verdicts, &mut ended)?;
+                for config in ended.configs {
+                    self.step_json(config, byte, out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn step_text(&mut self, text: Text, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        match text.partial.step_json(byte) {
+            Piece::Dead => {}
+            Piece::Quote => {
+                if text.min == 0 && self.core.schemas.regexes.is_nullable(text.goal) {
+                    let verdicts = self.text_verdicts(&text);
+                    self.value_end(frame, verdicts, out)?;
+                }
+            }
+            Piece::Part(partial) => {
+                let row = self.core.schemas.regexes.live_row(text.goal)?;
+                if text.max > 0 && partial.is_live(&row) {
+                    out.push(Control::Text(Text { partial, ..text }), frame);
+                }
+            }
+            Piece::Char(character) => {
+                if let Some(next) = self.text_after(text, character)? {
+                    out.push(Control::Text(next), frame);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The state after one more character, at its boundary.
+    pub fn text_after(&mut self, text: Text, character: u32) -> Result<Option<Text>, Limit> {
+        let goal = self.core.schemas.regexes.step(text.goal, character)?;
+        if goal == RegexId::NEVER || text.max == 0 {
+            return Ok(None);
+        }
+        let mut parts = text.parts;
+        if parts != 0 {
+            let list = self.core.parts.get(parts);
+            let mut next = Vec::with_capacity(list.len());
+            for &part in list.iter() {
+                next.push(self.core.schemas.regexes.step(part, character)?);
+            }
+            parts = self.core.parts.intern(&next);
+        }
+        let max = if text.max == INFINITE { INFINITE } else { text.max - 1 };
+        Ok(Some(Text {
+            goal,
+            parts,
+            min: text.min.saturating_sub(1),
+            max,
+            partial: Partial::None,
+            ..text
+        }))
+    }
+
+    fn text_verdicts(&mut self, text: &Text) -> Verdicts {
+        if text.parts == 0 {
+            return Verdicts::TRUE;
+        }
+        let parts = self.core.parts.get(text.parts);
+        self.core.schemas.string_verdicts(text.ask, &parts)
+    }
+
+    fn step_key(&mut self, key: Key, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        match key.partial.step_json(byte) {
+            Piece::Dead => Ok(()),
+            Piece::Quote => self.end_key(key, frame, out),
+            Piece::Part(partial) => {
+                let next = Key { partial, ..key };
+                if self.is_partial_key_live(&next, frame)? {
+                    out.push(Control::Key(next), frame);
+                }
+                Ok(())
+            }
+            Piece::Char(character) => {
+                let next = self.key_after(key, character)?;
+                if next.others != RegexId::NEVER || self.names_live(frame, next.low, next.high)? {
+                    out.push(Control::Key(next), frame);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The state after one more character of a name; whether it is live is not looked at.
+    pub fn key_after(&mut self, key: Key, character: u32) -> Result<Key, Limit> {
+        let (low, high, depth) = self.narrow(&key, character);
+        let others = match key.others {
+            RegexId::NEVER => RegexId::NEVER,
+            others => self.core.schemas.regexes.step(others, character)?,
+        };
+        let text = if key.others == RegexId::NEVER {
+            key.text
+        } else {
+            self.stack.append(key.text, character)
+        };
+        Ok(Key {
+            low,
+            high,
+            depth,
+            others,
+            text,
+            partial: Partial::None,
+            ..key
+        })
+    }
+
+    /// The names that go on with `character`.
+    fn narrow(&self, key: &Key, character: u32) -> (u32, u32, u32) {
+        let Some(character) = char::from_u32(character) else {
+            return (0, 0, 0);
+        };
+        let mut buffer = [0; 4];
+        let bytes = character.encode_utf8(&mut buffer).as_bytes();
+        let depth = key.depth as usize;
+        let names = &self.core.schemas.shape(key.shape).names[key.low as usize..key.high as usize];
+        let first = names.partition_point(|name| &name.as_bytes()[depth..] < bytes);
+        let count = names[first..].partition_point(|name| name.as_bytes()[depth..].starts_with(bytes));
+        if count == 0 {
+            return (0, 0, 0);
+        }
+        let low = key.low + first as u32;
+        (low, low + count as u32, key.depth + bytes.len() as u32)
+    }
+
+    /// The names whose next character lies in one of the ranges of the partial character.
+    pub fn partial_names(&self, key: &Key) -> [Option<(u32, u32)>; 2] {
+        let names = &self.core.schemas.shape(key.shape).names[key.low as usize..key.high as usize];
+        let next = |name: &str| name[key.depth as usize..].chars().next().map(u32::from);
+        key.partial.ranges().map(|range| {
+            let (from, to) = range?;
+            let first = names.partition_point(|name| next(name).is_none_or(|c| c < from));
+            let end = names.partition_point(|name| next(name).is_none_or(|c| c <= to));
+            (first < end).then_some((key.low + first as u32, key.low + end as u32))
+        })
+    }
+
+    fn is_partial_key_live(&mut self, key: &Key, frame: FrameId) -> Result<bool, Limit> {
+        if key.others != RegexId::NEVER {
+            let row = self.core.schemas.regexes.live_row(key.others)?;
+            if key.partial.is_live(&row) {
+                return Ok(true);
+            }
+        }
+        match self.partial_names(key) {
+            [None, None] => Ok(false),
+            // Two ranges make no single guard, so the frame is asked.
+            [Some(a), Some(b)] => Ok(self.fact_available(frame, a.0, a.1)? | self.fact_available(frame, b.0, b.1)?),
+            [Some(range), None] | [None, Some(range)] => self.names_live(frame, range.0, range.1),
+        }
+    }
+
+    /// Whether a name of `low..high` can still be written; the names of the top frame are left to guards.
+    fn names_live(&mut self, frame: FrameId, low: u32, high: u32) -> Result<bool, Limit> {
+        if low >= high {
+            return Ok(false);
+        }
+        Ok(self.is_guarded(frame) || self.fact_available(frame, low, high)?)
+    }
+
+    fn end_key(&mut self, key: Key, frame: FrameId, out: &mut Frontier) -> Result<(), Limit> {
+        let names = &self.core.schemas.shape(key.shape).names;
+        let named = (key.low < key.high)
+            .then(|| names[key.low as usize].to_string())
+            .filter(|name| name.len() == key.depth as usize);
+        let Frame::Container(object) = self.peek(frame) else {
+            return Ok(());
+        };
+        let started = match named {
+            Some(name) => {
+                let noted = self.core.paths.name_id(&name);
+                self.fact_member(frame, &name, noted)?.map(|member| (member, noted))
+            }
+            None if key.others != RegexId::NEVER && self.core.schemas.regexes.is_nullable(key.others) => {
+                self.other_member(&key, frame)?
+            }
+            None => None,
+        };
+        if let Some((member, noted)) = started {
+            let next = self.advance(frame, PathStep::Member(noted), started_member(object, &member));
+            let gap = self.style(&object).before_colon();
+            out.push(Control::Colon { ask: member.ask, gap }, next);
+        }
+        Ok(())
+    }
+
+    /// The member with a name that the schema does not mention, and the number under which it was noted.
+    ///
+    /// Where all such names are alike, a mask must not depend on the name that happens to be written: the question is asked
+    /// of a name that stands for all of them. Whether this very name was seen before is then a question of its own, except
+    /// for the name in which the walk began: there the mask is corrected after it was found.
+    fn other_member(&mut self, key: &Key, frame: FrameId) -> Result<Option<(Member, u32)>, Limit> {
+        let name = self.stack.text(key.text);
+        let exact = self.core.paths.name_id(&name);
+        if !key.alike || self.foreign(frame).is_none() {
+            return Ok(self.fact_member(frame, &name, exact)?.map(|member| (member, exact)));
+        }
+        let own_key = self.is_guarded(frame) && self.recorder.as_ref().is_some_and(|recorder| recorder.starts_in_key);
+        if !own_key && self.fact_member(frame, &name, exact)?.is_none() {
+            return Ok(None);
+        }
+        Ok(self
+            .fact_member(frame, UNMENTIONED, UNMENTIONED_NAME)?
+            .map(|member| (member, UNMENTIONED_NAME)))
+    }
+}
+
+/// Whether a value of one of `kinds` can start with `byte`.
+fn starts_kind(kinds: Kinds, byte: u8) -> bool {
+    match byte {
+        b'n' => kinds.has(Kinds::NULL),
+        b't' => kinds.has(Kinds::TRUE),
+        b'f' => kinds.has(Kinds::FALSE),
+        b'"' => kinds.has(Kinds::STRING),
+        b'-' | b'0'..=b'9' => kinds.has(Kinds::NUMBER),
+        b'[' => kinds.has(Kinds::ARRAY),
+        b'{' => kinds.has(Kinds::OBJECT),
+        _ => false,
+    }
+}

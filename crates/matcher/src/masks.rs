@@ -1,0 +1,300 @@
+//! Finished masks, remembered under the answers they consulted.
+//!
+//! For each control there is a decision tree: an inner node is a question about the frames below, an edge an answer, a leaf a
+//! mask. A walk is a deterministic function of control and answers, so the same path always ends in the same mask.
+use crate::control::{Config, Control, Key};
+use crate::question::{Known, Question, Recorder};
+use crate::run::{any_bit, Run};
+use crate::stack::{Frame, FrameId, TextId};
+use crate::text::Partial;
+use crate::vocabulary::Vocabulary;
+use crate::walk::{Base, Found, Walk};
+use penstock_automata::{Limit, RegexId};
+use penstock_schema::ShapeId;
+use penstock_tokens::{bitmask, TokenId, TokenTrie};
+use rustc_hash::FxHashMap;
+
+/// A mask that is longer than this many single tokens is written out as a bitmap when it is used again.
+const FLATTEN_TOKENS: usize = 1024;
+
+/// A mask.
+pub struct Leaf {
+    bases: Box<[Base]>,
+    tokens: Box<[TokenId]>,
+    removed: Box<[TokenId]>,
+    guarded: Box<[((u32, u32), Box<[TokenId]>)]>,
+    flat: Option<Box<[u32]>>,
+    uses: u32,
+}
+
+impl Leaf {
+    fn new(found: Found) -> Leaf {
+        let mut guarded: Vec<_> = found
+            .guarded
+            .into_iter()
+            .map(|(range, tokens)| (range, tokens.into_boxed_slice()))
+            .collect();
+        guarded.sort_unstable_by_key(|group: &((u32, u32), Box<[TokenId]>)| group.0);
+        Leaf {
+            bases: found.bases.into(),
+            tokens: found.tokens.into(),
+            removed: found.removed.into(),
+            guarded: guarded.into(),
+            flat: None,
+            uses: 0,
+        }
+    }
+
+    fn memory_usage(&self) -> usize {
+        let guarded: usize = self.guarded.iter().map(|group| 4 * group.1.len() + 32).sum();
+        let flat = self.flat.as_ref().map_or(0, |row| 4 * row.len());
+        std::mem::size_of::<Leaf>() + 4 * (self.tokens.len() + self.removed.len()) + 8 * self.bases.len() + guarded + flat
+    }
+
+    /// Adds the unguarded part to a row of zeros.
+    fn write_fixed(&self, vocabulary: &Vocabulary, row: &mut [u32]) {
+        for (i, base) in self.bases.iter().enumerate() {
+            let bitmap = match *base {
+                Base::Inside(length) => &vocabulary.inside[length as usize],
+                Base::Slice(slice) => &vocabulary.slices[slice as usize].bitmap,
+            };
+            if i == 0 {
+                row.copy_from_slice(bitmap);
+            } else {
+                bitmask::or(row, bitmap);
+            }
+        }
+        if self.bases.is_empty() {
+            bitmask::clear_all(row);
+        }
+        bitmask::clear_ids(row, &self.removed);
+        bitmask::set_ids(row, &self.tokens);
+    }
+
+    fn write(&mut self, vocabulary: &Vocabulary, available: &[u64], row: &mut [u32]) {
+        self.uses = self.uses.saturating_add(1);
+        let long = self.tokens.len() + self.removed.len() > FLATTEN_TOKENS || self.bases.len() > 2;
+        if self.flat.is_none() && self.uses > 1 && long {
+            let mut flat = vec![0; row.len()];
+            self.write_fixed(vocabulary, &mut flat);
+            self.flat = Some(flat.into());
+        }
+        match &self.flat {
+            Some(flat) => row.copy_from_slice(flat),
+            None => self.write_fixed(vocabulary, row),
+        }
+        for (range, tokens) in self.guarded.iter() {
+            if any_bit(available, range.0, range.1) {
+                bitmask::set_ids(row, tokens);
+            }
+        }
+    }
+}
+
+enum Node {
+    Ask(Question, Vec<(u32, u32)>),
+    Leaf(u32),
+}
+
+/// All masks of one compiled grammar.
+#[derive(Default)]
+pub struct Masks {
+    roots: FxHashMap<Control, u32>,
+    nodes: Vec<Node>,
+    leaves: Vec<Leaf>,
+    /// Whether masks are remembered at all; the ablation switches it off.
+    pub disabled: bool,
+    /// How many masks had to be made.
+    pub num_misses: u64,
+}
+
+impl Masks {
+    /// Heap memory in bytes, approximately.
+    pub fn memory_usage(&self) -> usize {
+        let leaves: usize = self.leaves.iter().map(Leaf::memory_usage).sum();
+        self.roots.len() * 80 + self.nodes.len() * 64 + leaves
+    }
+
+    /// How many different masks are remembered.
+    pub fn len(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// Whether no mask is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.leaves.is_empty()
+    }
+
+    /// The mask that is remembered for this configuration.
+    fn find(&self, run: &mut Run<'_>, control: &Control, frame: FrameId) -> Result<Option<u32>, Limit> {
+        let Some(&root) = self.roots.get(control) else {
+            return Ok(None);
+        };
+        let (mut node, mut known) = (root, Known::top(frame));
+        let mark = run.stack.mark();
+        let found = loop {
+            match &self.nodes[node as usize] {
+                Node::Leaf(leaf) => break Some(*leaf),
+                Node::Ask(question, answers) => {
+                    let answer = run.replay(&mut known, *question)?;
+                    match answers.iter().find(|entry| entry.0 == answer) {
+                        Some(entry) => node = entry.1,
+                        None => break None,
+                    }
+                }
+            }
+        };
+        run.stack.truncate(mark);
+        Ok(found)
+    }
+
+    fn insert(&mut self, control: Control, asked: &[(Question, u32)], leaf: Leaf) -> u32 {
+        self.leaves.push(leaf);
+        let leaf = self.leaves.len() as u32 - 1;
+        // The part of the path that is there already.
+        let mut at = self.roots.get(&control).copied();
+        let (mut depth, mut last) = (0, None);
+        while let Some(node) = at {
+            let Node::Ask(question, answers) = &self.nodes[node as usize] else {
+                return leaf;
+            };
+            debug_assert_eq!(*question, asked[depth].0, "a walk is a function of its answers");
+            last = Some(node);
+            at = answers.iter().find(|entry| entry.0 == asked[depth].1).map(|entry| entry.1);
+            depth += 1;
+        }
+        // The new part, from the leaf upwards.
+        self.nodes.push(Node::Leaf(leaf));
+        let mut below = self.nodes.len() as u32 - 1;
+        for &(question, answer) in asked[depth..].iter().rev() {
+            self.nodes.push(Node::Ask(question, vec![(answer, below)]));
+            below = self.nodes.len() as u32 - 1;
+        }
+        match last {
+            None => {
+                self.roots.insert(control, below);
+            }
+            Some(node) => {
+                if let Node::Ask(_, answers) = &mut self.nodes[node as usize] {
+                    answers.push((asked[depth - 1].1, below));
+                }
+            }
+        }
+        leaf
+    }
+
+    /// Writes the text tokens that `config` can read into `row`, whatever it held. A mask that is not remembered is made if
+    /// `may_make`; otherwise the answer is `false` and the row holds nothing of use.
+    pub fn fill(
+        &mut self,
+        run: &mut Run<'_>,
+        vocabulary: &Vocabulary,
+        config: Config,
+        row: &mut [u32],
+        may_make: bool,
+    ) -> Result<bool, Limit> {
+        let again = seen_before(run, &config);
+        let in_character = matches!(config.control, Control::Key(key) if key.partial != Partial::None);
+        if self.disabled || (in_character && !again.is_empty()) {
+            return if may_make {
+                fill_afresh(run, vocabulary, config, row).map(|()| true)
+            } else {
+                Ok(false)
+            };
+        }
+        let control = memo_key(config.control, vocabulary.longest);
+        let leaf = match self.find(run, &control, config.frame)? {
+            Some(leaf) => leaf,
+            None if !may_make => return Ok(false),
+            None => self.make(run, vocabulary, control, config)?,
+        };
+        let names = available_names(run, &config)?;
+        self.leaves[leaf as usize].write(vocabulary, names, row);
+        if !again.is_empty() {
+            remove_seen(vocabulary, &again, row);
+        }
+        Ok(true)
+    }
+
+    fn make(&mut self, run: &mut Run<'_>, vocabulary: &Vocabulary, control: Control, config: Config) -> Result<u32, Limit> {
+        self.num_misses += 1;
+        let mark = run.stack.mark();
+        run.recorder = Some(Recorder::new(config.frame, matches!(config.control, Control::Key(_))));
+        let mut walk = Walk::new(run, vocabulary);
+        let outcome = walk.tokens(config);
+        let found = walk.found;
+        let recorder = run.recorder.take().unwrap_or_default();
+        run.stack.truncate(mark);
+        outcome?;
+        Ok(self.insert(control, &recorder.asked, Leaf::new(found)))
+    }
+}
+
+/// A mask without memory: every frame is looked at as it is.
+fn fill_afresh(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config, row: &mut [u32]) -> Result<(), Limit> {
+    let mark = run.stack.mark();
+    let mut walk = Walk::new(run, vocabulary);
+    let outcome = walk.tokens(config);
+    let found = walk.found;
+    run.stack.truncate(mark);
+    outcome?;
+    Leaf::new(found).write_fixed(vocabulary, row);
+    Ok(())
+}
+
+/// The control under which a mask is kept. Names that are no longer a prefix of a declared one are alike in every object.
+fn memo_key(control: Control, longest: u32) -> Control {
+    let Control::Key(key) = control else {
+        return control.mask_key(longest);
+    };
+    let text = if key.alike { TextId::EMPTY } else { key.text };
+    let declared = key.low < key.high || text != TextId::EMPTY;
+    Control::Key(match declared {
+        true => Key { text, ..key },
+        false => Key {
+            shape: ShapeId(0),
+            low: 0,
+            high: 0,
+            depth: 0,
+            text,
+            ..key
+        },
+    })
+}
+
+fn available_names<'n>(run: &'n mut Run<'_>, config: &Config) -> Result<&'n [u64], Limit> {
+    match run.stack.frame(config.frame) {
+        Frame::Container(object) if object.object => {
+            let names = run.core.schemas.names(object.record, object.seen)?;
+            Ok(&run.core.schemas.names_view(names).available)
+        }
+        _ => Ok(&[]),
+    }
+}
+
+/// What is left of the other names of this object that the name being written could still become.
+fn seen_before(run: &mut Run<'_>, config: &Config) -> Vec<String> {
+    let (Control::Key(key), Frame::Container(object)) = (config.control, run.stack.frame(config.frame)) else {
+        return Vec::new();
+    };
+    if key.others == RegexId::NEVER || !key.alike {
+        return Vec::new();
+    }
+    let text = run.stack.text(key.text);
+    let seen = run.core.schemas.seen_others(object.seen, key.shape);
+    seen.into_iter()
+        .filter_map(|name| name.strip_prefix(&text).map(str::to_owned))
+        .collect()
+}
+
+/// Takes away the tokens that would end the name as one that was seen before.
+fn remove_seen(vocabulary: &Vocabulary, again: &[String], row: &mut [u32]) {
+    let Some(table) = vocabulary.tables.get(&TokenTrie::ROOT) else {
+        return;
+    };
+    for left in again {
+        for &(_, token) in table.by_content.get(left.as_str()).into_iter().flatten() {
+            bitmask::clear(row, token);
+        }
+    }
+}

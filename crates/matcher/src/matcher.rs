@@ -1,0 +1,585 @@
+//! The state of one output.
+use crate::compiled::{CompiledGrammar, Shared};
+use crate::control::{Config, Control};
+use crate::forward;
+use crate::run::{Configs, Run};
+use crate::stack::{FrameId, Mark, Stack};
+use crate::text::Partial;
+use penstock_automata::Limit;
+use penstock_grammar::Symbol;
+use penstock_tokens::{bitmask, DraftTree, TokenId};
+use smallvec::SmallVec;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Why a call to a [`Matcher`] cannot be served; the matcher is as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MatcherError {
+    /// A limit was reached.
+    Limit(Limit),
+    /// A stop token was accepted before.
+    Terminated,
+    /// More tokens to take back than were accepted.
+    RollbackTooFar {
+        /// Asked for.
+        asked: usize,
+        /// Accepted so far.
+        accepted: usize,
+    },
+    /// A token id outside the vocabulary.
+    TokenOutOfRange {
+        /// The id.
+        token: u32,
+        /// Size of the vocabulary.
+        vocab_size: usize,
+    },
+    /// A bitmask row of the wrong width.
+    RowWidth {
+        /// Words given.
+        given: usize,
+        /// Words needed.
+        needed: usize,
+    },
+}
+
+impl From<Limit> for MatcherError {
+    fn from(limit: Limit) -> Self {
+        MatcherError::Limit(limit)
+    }
+}
+
+/// The number of a state in the arena of its family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct StateId(u32);
+
+/// One state: how the text can be read, and which state it came from.
+struct State {
+    configs: SmallVec<[Config; 1]>,
+    before: StateId,
+    /// Tokens accepted up to here.
+    num_tokens: u32,
+    terminated: bool,
+    /// How far the frames had grown when this state was made.
+    mark: Mark,
+}
+
+/// What a matcher shares with its forks.
+struct Family {
+    stack: Stack,
+    states: Vec<State>,
+}
+
+/// The state of one output. Forks share frames and states, so a fork costs nothing and a rollback walks back over states.
+pub struct Matcher {
+    compiled: Arc<CompiledGrammar>,
+    family: Arc<Mutex<Family>>,
+    state: StateId,
+}
+
+impl Matcher {
+    /// A matcher at the start of an output.
+    ///
+    /// # Errors
+    /// A limit that is reached at the very start.
+    pub fn new(compiled: Arc<CompiledGrammar>) -> Result<Matcher, MatcherError> {
+        let mut stack = Stack::new();
+        let configs = Run::new(&mut compiled.lock().core, &mut stack).start()?;
+        let mark = stack.mark();
+        let start = State {
+            configs: configs.into(),
+            before: StateId(0),
+            num_tokens: 0,
+            terminated: false,
+            mark,
+        };
+        let family = Arc::new(Mutex::new(Family {
+            stack,
+            states: vec![start],
+        }));
+        Ok(Matcher {
+            compiled,
+            family,
+            state: StateId(0),
+        })
+    }
+
+    /// The grammar and its vocabulary.
+    pub fn compiled(&self) -> &Arc<CompiledGrammar> {
+        &self.compiled
+    }
+
+    /// States and frames are written after they were computed, so a panic leaves them usable.
+    fn family(&self) -> MutexGuard<'_, Family> {
+        self.family.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads one token. `false` changes nothing: the mask does not allow it.
+    ///
+    /// # Errors
+    /// [`MatcherError::Terminated`], [`MatcherError::TokenOutOfRange`], [`MatcherError::Limit`].
+    pub fn accept_token(&mut self, token: TokenId) -> Result<bool, MatcherError> {
+        self.check_token(token)?;
+        let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.compiled.lock();
+        let next = read_token(&self.compiled, &mut shared, &mut family, self.state, token)?;
+        drop(shared);
+        match next {
+            None => Ok(false),
+            Some((configs, terminated)) => {
+                drop(family);
+                self.push(configs, terminated, 1);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Reads tokens up to the first one that is refused; how many were taken.
+    ///
+    /// # Errors
+    /// As [`Matcher::accept_token`]; then nothing was taken.
+    pub fn accept_tokens(&mut self, tokens: &[TokenId]) -> Result<usize, MatcherError> {
+        let start = self.state;
+        for (taken, &token) in tokens.iter().enumerate() {
+            if taken > 0 && self.is_terminated() {
+                return Ok(taken);
+            }
+            match self.accept_token(token) {
+                Ok(true) => {}
+                Ok(false) => return Ok(taken),
+                Err(error) => {
+                    self.state = start;
+                    self.forget_unreachable();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(tokens.len())
+    }
+
+    /// How many of `tokens` could be read, without reading them.
+    ///
+    /// # Errors
+    /// As [`Matcher::accept_token`].
+    pub fn validate_tokens(&mut self, tokens: &[TokenId]) -> Result<usize, MatcherError> {
+        if self.is_terminated() {
+            return Ok(0);
+        }
+        let start = self.state;
+        let taken = self.accept_tokens(tokens);
+        self.state = start;
+        self.forget_unreachable();
+        taken
+    }
+
+    /// Reads text that need not end at a token's border. `false` changes nothing. Counts as one token for rollback.
+    ///
+    /// # Errors
+    /// [`MatcherError::Terminated`], [`MatcherError::Limit`].
+    pub fn accept_bytes(&mut self, bytes: &[u8]) -> Result<bool, MatcherError> {
+        if self.is_terminated() {
+            return Err(MatcherError::Terminated);
+        }
+        let mut family = self.family();
+        let mut shared = self.compiled.lock();
+        let next = read_bytes(&mut shared, &mut family, self.state, bytes)?;
+        drop(shared);
+        drop(family);
+        match next {
+            None => Ok(false),
+            Some(configs) => {
+                self.push(configs, false, 1);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Writes the mask into `row`: bit `t` is set exactly when `accept_token(t)` would be true. The row is always written;
+    /// `false` means that nothing is masked.
+    ///
+    /// # Errors
+    /// [`MatcherError::RowWidth`], [`MatcherError::Terminated`], [`MatcherError::Limit`].
+    pub fn fill_next_token_bitmask(&mut self, row: &mut [u32]) -> Result<bool, MatcherError> {
+        Ok(self.fill_if(row, true)?.unwrap_or(true))
+    }
+
+    /// [`Matcher::fill_next_token_bitmask`] if the mask is remembered: None, and a row of no use, if it would have to be made.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fill_remembered_bitmask(&mut self, row: &mut [u32]) -> Result<Option<bool>, MatcherError> {
+        self.fill_if(row, false)
+    }
+
+    fn fill_if(&mut self, row: &mut [u32], may_make: bool) -> Result<Option<bool>, MatcherError> {
+        let needed = self.compiled.vocabulary.num_words;
+        if row.len() != needed {
+            return Err(MatcherError::RowWidth {
+                given: row.len(),
+                needed,
+            });
+        }
+        let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
+        let Family { stack, states } = &mut *family;
+        let state = &states[self.state.0 as usize];
+        if state.terminated {
+            return Err(MatcherError::Terminated);
+        }
+        let mut shared = self.compiled.lock();
+        if !fill(&self.compiled, &mut shared, stack, &state.configs, row, may_make)? {
+            return Ok(None);
+        }
+        // Special tokens are never part of ordinary text, so a full mask is nearly impossible: look at one word first.
+        let vocab_size = self.compiled.info.vocab_size();
+        Ok(Some(row[0] != u32::MAX || !bitmask::is_full(row, vocab_size)))
+    }
+
+    /// Takes back the last `num_tokens` accepts.
+    ///
+    /// # Errors
+    /// [`MatcherError::RollbackTooFar`].
+    pub fn rollback(&mut self, num_tokens: usize) -> Result<(), MatcherError> {
+        let accepted = self.num_tokens();
+        if num_tokens > accepted {
+            return Err(MatcherError::RollbackTooFar {
+                asked: num_tokens,
+                accepted,
+            });
+        }
+        let mut state = self.state;
+        {
+            let family = self.family();
+            for _ in 0..num_tokens {
+                state = family.states[state.0 as usize].before;
+            }
+        }
+        self.state = state;
+        self.forget_unreachable();
+        Ok(())
+    }
+
+    /// A second matcher in the same state. Cost: constant.
+    pub fn fork(&self) -> Matcher {
+        Matcher {
+            compiled: self.compiled.clone(),
+            family: self.family.clone(),
+            state: self.state,
+        }
+    }
+
+    /// Back to the start of the output.
+    pub fn reset(&mut self) {
+        self.state = StateId(0);
+        self.forget_unreachable();
+    }
+
+    /// How many accepts could be taken back.
+    pub fn num_tokens(&self) -> usize {
+        self.family().states[self.state.0 as usize].num_tokens as usize
+    }
+
+    /// Whether the output may end here.
+    pub fn is_accepting(&self) -> bool {
+        let family = self.family();
+        let state = &family.states[self.state.0 as usize];
+        let mut shared = self.compiled.lock();
+        state.terminated || is_complete(&mut shared, &state.configs)
+    }
+
+    /// Whether a stop token was accepted.
+    pub fn is_terminated(&self) -> bool {
+        self.family().states[self.state.0 as usize].terminated
+    }
+
+    /// The longest text that every completion of the output starts with. It may end inside a character. `canonical`: where
+    /// only the spelling is free, the usual one; that is a guess, for drafts.
+    ///
+    /// # Errors
+    /// [`MatcherError::Limit`].
+    pub fn jump_forward_bytes(&mut self, canonical: bool) -> Result<Vec<u8>, MatcherError> {
+        let mut family = self.family();
+        let Family { stack, states } = &mut *family;
+        let state = &states[self.state.0 as usize];
+        if state.terminated {
+            return Ok(Vec::new());
+        }
+        Ok(forward::forced_bytes(
+            &mut self.compiled.lock(),
+            stack,
+            &state.configs,
+            canonical,
+        )?)
+    }
+
+    /// Tokens that spell the beginning of [`Matcher::jump_forward_bytes`]. It ends where a token could reach past the forced
+    /// text, since a model may prefer that one.
+    ///
+    /// # Errors
+    /// [`MatcherError::Limit`].
+    pub fn jump_forward_tokens(&mut self, canonical: bool) -> Result<Vec<TokenId>, MatcherError> {
+        let forced = self.jump_forward_bytes(canonical)?;
+        Ok(forward::forced_tokens(&self.compiled, &forced))
+    }
+
+    /// A short text that completes the output; empty if it is complete.
+    ///
+    /// # Errors
+    /// [`MatcherError::Limit`].
+    pub fn shortest_completion_bytes(&mut self) -> Result<Vec<u8>, MatcherError> {
+        let mut family = self.family();
+        let Family { stack, states } = &mut *family;
+        let state = &states[self.state.0 as usize];
+        if state.terminated {
+            return Ok(Vec::new());
+        }
+        Ok(forward::completion(&mut self.compiled.lock(), stack, &state.configs)?)
+    }
+
+    /// Which nodes of a draft tree can be read, best first, at most `budget` besides node 0: the tree is in that order.
+    /// Node 0 is the last token of the output and has been read.
+    ///
+    /// # Errors
+    /// As [`Matcher::accept_token`], but for a full nesting, which ends a branch.
+    pub fn legal_nodes(&mut self, tree: &DraftTree, budget: usize) -> Result<Vec<bool>, MatcherError> {
+        let mut keep = vec![false; tree.num_nodes()];
+        keep[0] = true;
+        if self.is_terminated() {
+            return Ok(keep);
+        }
+        let start = self.state;
+        let mut states: Vec<Option<StateId>> = vec![None; tree.num_nodes()];
+        states[0] = Some(start);
+        let mut left = budget;
+        for node in 1..tree.num_nodes() {
+            let parent = states[tree.parents()[node] as usize];
+            let (Some(parent), true) = (parent, left > 0) else { continue };
+            self.state = parent;
+            if self.is_terminated() {
+                continue;
+            }
+            match self.accept_token(tree.token_ids()[node] as u32) {
+                Ok(true) => {
+                    (keep[node], states[node]) = (true, Some(self.state));
+                    left -= 1;
+                }
+                Ok(false) | Err(MatcherError::Limit(_) | MatcherError::TokenOutOfRange { .. }) => {}
+                Err(error) => {
+                    self.state = start;
+                    return Err(error);
+                }
+            }
+        }
+        self.state = start;
+        self.forget_unreachable();
+        Ok(keep)
+    }
+
+    /// Heap memory of this matcher and its forks in bytes, approximately.
+    pub fn memory_usage(&self) -> usize {
+        let family = self.family();
+        family.stack.memory_usage() + family.states.len() * std::mem::size_of::<State>()
+    }
+
+    fn check_token(&self, token: TokenId) -> Result<(), MatcherError> {
+        let vocab_size = self.compiled.info.vocab_size();
+        if token as usize >= vocab_size {
+            return Err(MatcherError::TokenOutOfRange { token, vocab_size });
+        }
+        if self.is_terminated() {
+            return Err(MatcherError::Terminated);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, configs: Configs, terminated: bool, num_tokens: u32) {
+        let before = self.state;
+        let mut family = self.family();
+        let num_tokens = family.states[before.0 as usize].num_tokens + num_tokens;
+        let mark = family.stack.mark();
+        family.states.push(State {
+            configs: configs.into_iter().collect(),
+            before,
+            num_tokens,
+            terminated,
+            mark,
+        });
+        let state = StateId(family.states.len() as u32 - 1);
+        drop(family);
+        self.state = state;
+    }
+
+    /// Without forks, everything that came after the present state can go: a speculating host would grow it without end.
+    fn forget_unreachable(&mut self) {
+        if Arc::strong_count(&self.family) > 1 {
+            return;
+        }
+        let state = self.state;
+        let mut family = self.family();
+        let mark = family.states[state.0 as usize].mark;
+        family.states.truncate(state.0 as usize + 1);
+        family.stack.truncate(mark);
+    }
+}
+
+/// The configurations after `token`, and whether it ended the output; None if it may not come.
+fn read_token(
+    compiled: &CompiledGrammar,
+    shared: &mut Shared,
+    family: &mut Family,
+    state: StateId,
+    token: TokenId,
+) -> Result<Option<(Configs, bool)>, Limit> {
+    let Family { stack, states } = family;
+    let configs = &states[state.0 as usize].configs;
+    let mark = stack.mark();
+    let outcome = read_token_from(compiled, shared, stack, configs, token);
+    if !matches!(outcome, Ok(Some(_))) {
+        stack.truncate(mark);
+    }
+    outcome
+}
+
+fn read_token_from(
+    compiled: &CompiledGrammar,
+    shared: &mut Shared,
+    stack: &mut Stack,
+    configs: &[Config],
+    token: TokenId,
+) -> Result<Option<(Configs, bool)>, Limit> {
+    let mut next = crate::run::Frontier::default();
+    let bytes = compiled.info.token_bytes(token);
+    let mut run = Run::new(&mut shared.core, stack);
+    if !bytes.is_empty() {
+        next.configs = run.read(configs, bytes)?;
+    }
+    for config in configs {
+        let Control::Rule {
+            term,
+            partial: Partial::None,
+        } = config.control
+        else {
+            continue;
+        };
+        for (symbol, rest) in run.token_edges(term) {
+            if symbol_holds(&symbol, token, compiled) {
+                next.kernels.push((rest, config.frame));
+            }
+        }
+    }
+    run.close_over(&mut next)?;
+    check_nesting(&run, &next.configs)?;
+    let stop = compiled.info.is_stop(token);
+    if !next.configs.is_empty() {
+        // A stop token that the grammar takes ends the output if the result is complete.
+        let ends = stop && is_complete(shared, &next.configs);
+        return Ok(Some((next.configs, ends)));
+    }
+    if stop && is_complete(shared, configs) {
+        return Ok(Some((Configs::from_slice(configs), true)));
+    }
+    Ok(None)
+}
+
+fn read_bytes(shared: &mut Shared, family: &mut Family, state: StateId, bytes: &[u8]) -> Result<Option<Configs>, Limit> {
+    let Family { stack, states } = family;
+    let mark = stack.mark();
+    let mut run = Run::new(&mut shared.core, stack);
+    let outcome = run.read(&states[state.0 as usize].configs, bytes).and_then(|next| {
+        check_nesting(&run, &next)?;
+        Ok((!next.is_empty()).then_some(next))
+    });
+    if !matches!(outcome, Ok(Some(_))) {
+        stack.truncate(mark);
+    }
+    outcome
+}
+
+fn check_nesting(run: &Run<'_>, configs: &[Config]) -> Result<(), Limit> {
+    let max = run.core.max_nesting;
+    if configs.iter().any(|config| run.stack.depth(config.frame) > max) {
+        return Err(Limit {
+            name: "max_nesting",
+            configured: u64::from(max),
+        });
+    }
+    Ok(())
+}
+
+fn symbol_holds(symbol: &Symbol, token: TokenId, compiled: &CompiledGrammar) -> bool {
+    match symbol {
+        Symbol::Tokens(ids) => ids.contains(&token),
+        Symbol::ExcludeTokens(ids) => !ids.contains(&token) && (token as usize) < compiled.info.vocab_size(),
+        _ => false,
+    }
+}
+
+/// Whether the output may end in one of these configurations.
+pub(crate) fn is_complete(shared: &mut Shared, configs: &[Config]) -> bool {
+    configs.iter().any(|config| match config.control {
+        _ if config.frame != FrameId::BOTTOM => false,
+        Control::Done => true,
+        Control::Number { state, .. } => shared.core.schemas.numbers.is_complete(state),
+        Control::Rule {
+            term,
+            partial: Partial::None,
+        } => shared.core.schemas.regexes.is_nullable(term),
+        _ => false,
+    })
+}
+
+/// The mask of a state: the union over its configurations, and the stop tokens where the output may end.
+pub(crate) fn fill(
+    compiled: &CompiledGrammar,
+    shared: &mut Shared,
+    stack: &mut Stack,
+    configs: &[Config],
+    row: &mut [u32],
+    may_make: bool,
+) -> Result<bool, Limit> {
+    let complete = is_complete(shared, configs);
+    let Shared { core, masks } = shared;
+    let mut run = Run::new(core, stack);
+    match configs {
+        [only] => {
+            if !masks.fill(&mut run, &compiled.vocabulary, *only, row, may_make)? {
+                return Ok(false);
+            }
+        }
+        _ => {
+            bitmask::clear_all(row);
+            let mut one = vec![0; row.len()];
+            for config in configs {
+                if !masks.fill(&mut run, &compiled.vocabulary, *config, &mut one, may_make)? {
+                    return Ok(false);
+                }
+                bitmask::or(row, &one);
+            }
+        }
+    }
+    for config in configs {
+        if let Control::Rule {
+            term,
+            partial: Partial::None,
+        } = config.control
+        {
+            for (symbol, _) in run.token_edges(term) {
+                set_symbol(&symbol, compiled, row);
+            }
+        }
+    }
+    if complete {
+        bitmask::set_ids(row, compiled.info.stop_token_ids());
+    }
+    Ok(true)
+}
+
+fn set_symbol(symbol: &Symbol, compiled: &CompiledGrammar, row: &mut [u32]) {
+    match symbol {
+        Symbol::Tokens(ids) => bitmask::set_ids(row, ids),
+        Symbol::ExcludeTokens(ids) => {
+            let mut all = vec![0; row.len()];
+            bitmask::fill(&mut all, compiled.info.vocab_size());
+            bitmask::clear_ids(&mut all, ids);
+            bitmask::or(row, &all);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,378 @@
+//! One step of the recogniser: its context, and everything that it may learn from a frame.
+//!
+//! All knowledge about frames passes through the `fact_*` functions here: they note question and answer when a walk
+//! records, and [`Run::replay`] puts the same questions to another stack.
+use crate::control::{Config, Control};
+use crate::core::{Core, Style};
+use crate::question::{Ask, Known, PathId, PathStep, Question, Recorder, UNMENTIONED_NAME};
+use crate::stack::{Container, Frame, FrameId, Stack};
+use penstock_automata::{Limit, RegexId};
+use penstock_schema::{Item, Member, Next, ShapeId, Verdicts};
+use smallvec::SmallVec;
+
+/// The ways to read a text; nearly always one.
+pub type Configs = SmallVec<[Config; 2]>;
+
+/// A configuration set under construction.
+#[derive(Default)]
+pub struct Frontier {
+    /// Finished configurations.
+    pub configs: Configs,
+    /// Places in rules whose calls and returns have not been followed yet.
+    pub kernels: SmallVec<[(RegexId, FrameId); 2]>,
+}
+
+impl Frontier {
+    /// Adds a configuration.
+    #[inline]
+    pub fn push(&mut self, control: Control, frame: FrameId) {
+        self.configs.push(Config { control, frame });
+    }
+}
+
+/// What a step needs: the shared core, the frames, and the recorder of a walk.
+pub struct Run<'a> {
+    /// Shared by all matchers of the grammar.
+    pub core: &'a mut Core,
+    /// Frames of this matcher and its forks.
+    pub stack: &'a mut Stack,
+    /// Set while a mask is being made.
+    pub recorder: Option<Recorder>,
+}
+
+/// The name that no schema mentions; see [`UNMENTIONED_NAME`].
+pub const UNMENTIONED: &str = "\u{10FFFF}\u{10FFFE} unmentioned \u{10FFFF}";
+
+/// The frame ends the text.
+const ANSWER_BOTTOM: u32 = 1;
+/// A call frame with one entry whose caller was not known: the entry's rest is added.
+const ANSWER_SIMPLE_CALL: u32 = 0x4000_0000;
+/// Any other shape: a number of `Paths::answer` is added.
+const ANSWER_COMPOSITE: u32 = 0x8000_0000;
+
+impl<'a> Run<'a> {
+    /// A context that records nothing.
+    pub fn new(core: &'a mut Core, stack: &'a mut Stack) -> Run<'a> {
+        Run {
+            core,
+            stack,
+            recorder: None,
+        }
+    }
+
+    /// The path of a frame that a recording walk did not push itself.
+    pub fn foreign(&self, frame: FrameId) -> Option<PathId> {
+        self.recorder.as_ref().and_then(|recorder| recorder.known.path(frame))
+    }
+
+    /// Whether the names of this object are left to the guards of the mask that is being made.
+    pub fn is_guarded(&self, frame: FrameId) -> bool {
+        self.foreign(frame) == Some(PathId::TOP)
+    }
+
+    fn note(&mut self, frame: FrameId, ask: Ask, answer: impl FnOnce(&mut Core) -> u32) {
+        let Some(path) = self.foreign(frame) else { return };
+        let question = Question { path, ask };
+        if self
+            .recorder
+            .as_ref()
+            .is_some_and(|recorder| recorder.answer(&question).is_none())
+        {
+            let answer = answer(self.core);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.note(question, answer);
+            }
+        }
+    }
+
+    /// The frame itself, noting its kind and where it returns.
+    pub fn peek(&mut self, id: FrameId) -> Frame {
+        if let Some(path) = self.foreign(id) {
+            let question = Question { path, ask: Ask::Peek };
+            if let Some(mut recorder) = self.recorder.take() {
+                if recorder.answer(&question).is_none() {
+                    let answer = self.peek_answer(&mut recorder.known, path, id);
+                    recorder.note(question, answer);
+                }
+                self.recorder = Some(recorder);
+            }
+        }
+        self.stack.frame(id)
+    }
+
+    /// Encodes kind and callers; callers that were not known become known.
+    fn peek_answer(&mut self, known: &mut Known, path: PathId, id: FrameId) -> u32 {
+        match self.stack.frame(id) {
+            Frame::Bottom => ANSWER_BOTTOM,
+            Frame::Container(container) => {
+                let tag = 4 | u32::from(container.object) | u32::from(container.pending) << 1 | u32::from(container.style) << 3;
+                if let Some(parent) = known.path(container.parent) {
+                    return ANSWER_COMPOSITE | self.core.paths.answer(vec![tag, parent.0]);
+                }
+                let parent = self.core.paths.then(path, PathStep::Parent);
+                known.add(container.parent, parent);
+                tag
+            }
+            Frame::Call { start, end, .. } => {
+                let fresh = known.path(self.stack.entries(start, end)[0].1).is_none();
+                let mut parts = Vec::with_capacity(2 * (end - start) as usize + 1);
+                for i in 0..end - start {
+                    let (rest, caller) = self.stack.entries(start, end)[i as usize];
+                    let caller = known.path(caller).unwrap_or_else(|| {
+                        let step = self.core.paths.then(path, PathStep::Entry(i));
+                        known.add(caller, step);
+                        step
+                    });
+                    parts.extend([rest.index(), caller.0]);
+                }
+                if fresh && parts.len() == 2 && parts[0] < ANSWER_SIMPLE_CALL {
+                    return ANSWER_SIMPLE_CALL | parts[0];
+                }
+                parts.push(u32::MAX);
+                ANSWER_COMPOSITE | self.core.paths.answer(parts)
+            }
+        }
+    }
+
+    /// A frame that follows from another one by a step: if the other was not the walk's own, neither is this one.
+    pub fn advance(&mut self, from: FrameId, step: PathStep, container: Container) -> FrameId {
+        let id = self.stack.push(container);
+        if let Some(path) = self.foreign(from) {
+            let path = self.core.paths.then(path, step);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.known.add(id, path);
+            }
+        }
+        id
+    }
+
+    fn container(&self, frame: FrameId) -> Container {
+        match self.stack.frame(frame) {
+            Frame::Container(container) => container,
+            _ => unreachable!("the controls of JSON stand on the frame of their container"),
+        }
+    }
+
+    /// The style of a container; its kind must have been looked at.
+    pub fn style(&self, container: &Container) -> Style {
+        self.core.styles[usize::from(container.style)]
+    }
+
+    /// Whether the container may end here, and with which verdicts.
+    pub fn fact_close(&mut self, frame: FrameId) -> Result<Option<Verdicts>, Limit> {
+        let container = self.container(frame);
+        let verdicts = self.core.schemas.close(container.record, container.seen)?;
+        self.note(frame, Ask::Close, |core| core.verdict_id(verdicts));
+        Ok(verdicts)
+    }
+
+    /// Whether the object may take another name.
+    pub fn fact_more(&mut self, frame: FrameId) -> Result<bool, Limit> {
+        let container = self.container(frame);
+        let names = self.core.schemas.names(container.record, container.seen)?;
+        let more = self.core.any_name(names)?;
+        self.note(frame, Ask::More, |_| u32::from(more));
+        Ok(more)
+    }
+
+    /// What is asked of the array's next item, if there may be one.
+    pub fn fact_item(&mut self, frame: FrameId) -> Result<Option<Item>, Limit> {
+        let container = self.container(frame);
+        let item = self.core.schemas.next_item(container.record)?;
+        let answer = item.as_ref().map_or(0, |item| item.ask.0 + 1);
+        self.note(frame, Ask::Item, |_| answer);
+        Ok(item)
+    }
+
+    /// The names that the object can tell apart, and what its other names may be.
+    pub fn fact_shape(&mut self, frame: FrameId) -> Result<(ShapeId, RegexId, bool), Limit> {
+        let container = self.container(frame);
+        let id = self.core.schemas.names(container.record, container.seen)?;
+        let names = self.core.schemas.names_view(id);
+        let (shape, others) = (names.shape, names.others);
+        let others = self.core.other_names(shape, others)?;
+        let alike = self.core.schemas.others_are_alike(container.record)?;
+        self.note(frame, Ask::Shape, |core| {
+            core.paths.answer(vec![shape.0, others.index(), u32::from(alike)])
+        });
+        Ok((shape, others, alike))
+    }
+
+    /// Whether one of the names `low..high` of the object's shape is available.
+    pub fn fact_available(&mut self, frame: FrameId, low: u32, high: u32) -> Result<bool, Limit> {
+        let container = self.container(frame);
+        let id = self.core.schemas.names(container.record, container.seen)?;
+        let available = any_bit(&self.core.schemas.names_view(id).available, low, high);
+        self.note(frame, Ask::Available(low, high), |_| u32::from(available));
+        Ok(available)
+    }
+
+    /// What is asked of the value of the member `name`, if the object may take it. `noted` is the number under which the
+    /// name is asked for elsewhere.
+    pub fn fact_member(&mut self, frame: FrameId, name: &str, noted: u32) -> Result<Option<Member>, Limit> {
+        let container = self.container(frame);
+        let member = self.core.schemas.take(container.record, container.seen, name)?;
+        let answer = member.as_ref().map_or(0, |member| member.ask.0 + 1);
+        self.note(frame, Ask::Member(noted), |_| answer);
+        Ok(member)
+    }
+
+    /// How many containers are open.
+    pub fn fact_depth(&mut self, frame: FrameId) -> u32 {
+        let depth = self.stack.depth(frame);
+        self.note(frame, Ask::Depth, |_| depth);
+        depth
+    }
+
+    /// The answer of the frame behind a path to a question that another stack was asked.
+    pub fn replay(&mut self, known: &mut Known, question: Question) -> Result<u32, Limit> {
+        let frame = self.locate(known, question.path)?;
+        Ok(match question.ask {
+            Ask::Peek => self.peek_answer(known, question.path, frame),
+            Ask::Close => {
+                let verdicts = self.fact_close(frame)?;
+                self.core.verdict_id(verdicts)
+            }
+            Ask::More => u32::from(self.fact_more(frame)?),
+            Ask::Item => self.fact_item(frame)?.map_or(0, |item| item.ask.0 + 1),
+            Ask::Shape => {
+                let (shape, others, alike) = self.fact_shape(frame)?;
+                self.core.paths.answer(vec![shape.0, others.index(), u32::from(alike)])
+            }
+            Ask::Available(low, high) => u32::from(self.fact_available(frame, low, high)?),
+            Ask::Member(name) => self.named_member(frame, name)?.map_or(0, |member| member.ask.0 + 1),
+            Ask::Depth => self.fact_depth(frame),
+        })
+    }
+
+    fn named_member(&mut self, frame: FrameId, name: u32) -> Result<Option<Member>, Limit> {
+        let container = self.container(frame);
+        if name == UNMENTIONED_NAME {
+            return self.core.schemas.take(container.record, container.seen, UNMENTIONED);
+        }
+        self.core
+            .schemas
+            .take(container.record, container.seen, self.core.paths.name(name))
+    }
+
+    fn locate(&mut self, known: &mut Known, path: PathId) -> Result<FrameId, Limit> {
+        if let Some(frame) = known.frame(path) {
+            return Ok(frame);
+        }
+        let (before, step) = self.core.paths.last_step(path);
+        let base = self.locate(known, before)?;
+        let container = match self.stack.frame(base) {
+            Frame::Container(container) => container,
+            Frame::Call { start, end, .. } => {
+                let PathStep::Entry(i) = step else {
+                    unreachable!("a path follows what was peeked")
+                };
+                return Ok(self.stack.entries(start, end)[i as usize].1);
+            }
+            Frame::Bottom => unreachable!("nothing lies below the bottom"),
+        };
+        let next = match step {
+            PathStep::Parent | PathStep::Entry(_) => return Ok(container.parent),
+            PathStep::Item => self
+                .core
+                .schemas
+                .next_item(container.record)?
+                .map(|item| started_item(container, &item)),
+            PathStep::Member(name) => self
+                .named_member(base, name)?
+                .map(|member| started_member(container, &member)),
+            PathStep::Resumed(verdicts) => {
+                let verdicts = self.core.verdict(verdicts).unwrap_or(Verdicts::TRUE);
+                Some(Container {
+                    record: self.core.schemas.resume(container.record, verdicts)?,
+                    pending: false,
+                    ..container
+                })
+            }
+        };
+        let frame = self.stack.push(next.unwrap_or(container));
+        known.add(frame, path);
+        Ok(frame)
+    }
+
+    /// A value has ended with these verdicts: its surroundings go on.
+    pub fn value_end(&mut self, frame: FrameId, verdicts: Verdicts, out: &mut Frontier) -> Result<(), Limit> {
+        match self.peek(frame) {
+            Frame::Bottom => out.push(Control::Done, frame),
+            Frame::Call { start, end, .. } => out.kernels.extend(self.stack.entries(start, end).iter().copied()),
+            Frame::Container(container) => {
+                let mut frame = frame;
+                if container.pending {
+                    let record = self.core.schemas.resume(container.record, verdicts)?;
+                    let step = PathStep::Resumed(self.core.verdict_id(Some(verdicts)));
+                    frame = self.advance(
+                        frame,
+                        step,
+                        Container {
+                            record,
+                            pending: false,
+                            ..container
+                        },
+                    );
+                }
+                let gap = self.style(&container).after_value(self.depth_if_indented(frame, &container));
+                out.push(Control::After(gap), frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// The depth, which is only asked for where the spelling depends on it.
+    pub fn depth_if_indented(&mut self, frame: FrameId, container: &Container) -> u32 {
+        match self.style(container) {
+            Style::Indented(_) => self.fact_depth(frame),
+            _ => container.depth,
+        }
+    }
+}
+
+/// The array once an item has started.
+pub fn started_item(container: Container, item: &Item) -> Container {
+    let (record, pending) = split(&item.next);
+    Container {
+        record,
+        pending,
+        ..container
+    }
+}
+
+/// The object once a member has started.
+pub fn started_member(container: Container, member: &Member) -> Container {
+    let (record, pending) = split(&member.next);
+    Container {
+        record,
+        pending,
+        seen: member.seen,
+        ..container
+    }
+}
+
+fn split(next: &Next) -> (penstock_schema::RecordId, bool) {
+    match *next {
+        Next::Record(record) => (record, false),
+        Next::Pending(record) => (record, true),
+    }
+}
+
+/// Whether a bit in `low..high` is set.
+pub fn any_bit(bits: &[u64], low: u32, high: u32) -> bool {
+    if low >= high {
+        return false;
+    }
+    let (first, last) = ((low / 64) as usize, ((high - 1) / 64) as usize);
+    (first..=last).any(|i| {
+        let mut word = bits.get(i).copied().unwrap_or(0);
+        if i == first {
+            word &= u64::MAX << (low % 64);
+        }
+        if i == last {
+            word &= u64::MAX >> (63 - (high - 1) % 64);
+        }
+        word != 0
+    })
+}

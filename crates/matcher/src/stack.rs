@@ -1,0 +1,243 @@
+//! Frames: what is still open below the place where the text stands.
+//!
+//! Frames are immutable and live in an arena that a matcher shares with its forks. A frame of a rule is the *set* of places
+//! to return to, shared by all callers at one position and interned, so that ambiguity costs O(n) frames a position and
+//! not 2^n stacks; left recursion makes a group of frames that refer to each other. Frames of JSON objects and arrays are
+//! pushed and never looked up: JSON is deterministic.
+use penstock_automata::RegexId;
+use penstock_schema::{RecordId, SeenId};
+use rustc_hash::FxHashMap;
+
+/// A frame of a [`Stack`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FrameId(pub u32);
+
+impl FrameId {
+    /// Nothing is open.
+    pub const BOTTOM: FrameId = FrameId(0);
+}
+
+/// An open JSON object or array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// What surrounds it.
+    pub parent: FrameId,
+    /// What it still has to do.
+    pub record: RecordId,
+    /// The names it holds; empty for arrays.
+    pub seen: SeenId,
+    /// Whether the record waits for the verdicts of the value that is being read.
+    pub pending: bool,
+    /// Whether it is an object.
+    pub object: bool,
+    /// How its text is spelt: an index into the styles of the grammar.
+    pub style: u8,
+    /// Number of containers that are open, this one included.
+    pub depth: u32,
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// Nothing is open: the text may end here.
+    Bottom,
+    /// A rule: entries `start..end` of the arena say where to go on.
+    Call {
+        /// First entry.
+        start: u32,
+        /// One behind the last entry.
+        end: u32,
+        /// Length of the longest chain of frames below this one.
+        depth: u32,
+    },
+    /// A JSON object or array.
+    Container(Container),
+}
+
+/// Where a rule returns to: the rest of the caller's body, and the caller's own frame.
+pub type Entry = (RegexId, FrameId);
+
+/// The caller of a frame that is being made: a frame, or a member of the same group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Parent {
+    /// An existing frame.
+    Frame(FrameId),
+    /// The member of the group with this index.
+    Local(u32),
+}
+
+type GroupKey = Box<[Box<[(RegexId, Parent)]>]>;
+
+/// How far an arena had grown; see [`Stack::truncate`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    frames: usize,
+    entries: usize,
+    groups: usize,
+    texts: usize,
+}
+
+/// The arena of frames and of the texts of member names.
+pub struct Stack {
+    frames: Vec<Frame>,
+    entries: Vec<Entry>,
+    groups: FxHashMap<GroupKey, FrameId>,
+    group_order: Vec<GroupKey>,
+    texts: Vec<(TextId, u32)>,
+    text_ids: FxHashMap<(TextId, u32), TextId>,
+}
+
+/// A decoded text: the part of a member's name that has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TextId(pub u32);
+
+impl TextId {
+    /// The empty text.
+    pub const EMPTY: TextId = TextId(0);
+}
+
+impl Default for Stack {
+    fn default() -> Self {
+        Stack::new()
+    }
+}
+
+impl Stack {
+    /// An arena that holds the bottom and the empty text.
+    pub fn new() -> Stack {
+        Stack {
+            frames: vec![Frame::Bottom],
+            entries: Vec::new(),
+            groups: FxHashMap::default(),
+            group_order: Vec::new(),
+            texts: vec![(TextId::EMPTY, 0)],
+            text_ids: FxHashMap::default(),
+        }
+    }
+
+    /// The frame with this id.
+    #[inline]
+    pub fn frame(&self, id: FrameId) -> Frame {
+        self.frames[id.0 as usize]
+    }
+
+    /// The entries of a call frame.
+    pub fn entries(&self, start: u32, end: u32) -> &[Entry] {
+        &self.entries[start as usize..end as usize]
+    }
+
+    /// How many frames lie below this one, at most.
+    pub fn depth(&self, id: FrameId) -> u32 {
+        match self.frame(id) {
+            Frame::Bottom => 0,
+            Frame::Call { depth, .. } => depth,
+            Frame::Container(container) => container.depth,
+        }
+    }
+
+    /// A new frame for a JSON object or array.
+    pub fn push(&mut self, container: Container) -> FrameId {
+        self.frames.push(Frame::Container(container));
+        FrameId(self.frames.len() as u32 - 1)
+    }
+
+    /// The frames of a group of rules that call each other at one position (nearly always one rule): the first of them;
+    /// the others follow. Equal groups are one.
+    pub fn intern_group(&mut self, group: Vec<Vec<(RegexId, Parent)>>) -> FrameId {
+        let key: GroupKey = group
+            .into_iter()
+            .map(|mut entries| {
+                entries.sort_unstable();
+                entries.dedup();
+                entries.into_boxed_slice()
+            })
+            .collect();
+        if let Some(&first) = self.groups.get(&key) {
+            return first;
+        }
+        let first = FrameId(self.frames.len() as u32);
+        let depth = self.group_depth(&key);
+        for entries in key.iter() {
+            let start = self.entries.len() as u32;
+            self.entries.extend(entries.iter().map(|&(rest, parent)| {
+                (
+                    rest,
+                    match parent {
+                        Parent::Frame(frame) => frame,
+                        Parent::Local(index) => FrameId(first.0 + index),
+                    },
+                )
+            }));
+            self.frames.push(Frame::Call {
+                start,
+                end: self.entries.len() as u32,
+                depth,
+            });
+        }
+        self.groups.insert(key.clone(), first);
+        self.group_order.push(key);
+        first
+    }
+
+    fn group_depth(&self, key: &GroupKey) -> u32 {
+        let parents = key.iter().flat_map(|entries| entries.iter());
+        let depths = parents.map(|entry| match entry.1 {
+            Parent::Frame(frame) => self.depth(frame),
+            Parent::Local(_) => 0,
+        });
+        1 + depths.max().unwrap_or(0)
+    }
+
+    /// `text` and one character more.
+    pub fn append(&mut self, text: TextId, character: u32) -> TextId {
+        if let Some(&id) = self.text_ids.get(&(text, character)) {
+            return id;
+        }
+        let id = TextId(self.texts.len() as u32);
+        self.texts.push((text, character));
+        self.text_ids.insert((text, character), id);
+        id
+    }
+
+    /// The characters of a text.
+    pub fn text(&self, mut id: TextId) -> String {
+        let mut characters = Vec::new();
+        while id != TextId::EMPTY {
+            let (before, character) = self.texts[id.0 as usize];
+            characters.extend(char::from_u32(character));
+            id = before;
+        }
+        characters.iter().rev().collect()
+    }
+
+    /// How far the arena has grown.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            frames: self.frames.len(),
+            entries: self.entries.len(),
+            groups: self.group_order.len(),
+            texts: self.texts.len(),
+        }
+    }
+
+    /// Forgets everything that came after `mark`. Nobody may still hold such a frame.
+    pub fn truncate(&mut self, mark: Mark) {
+        self.frames.truncate(mark.frames);
+        self.entries.truncate(mark.entries);
+        for key in self.group_order.drain(mark.groups..) {
+            self.groups.remove(&key);
+        }
+        for i in mark.texts..self.texts.len() {
+            self.text_ids.remove(&self.texts[i]);
+        }
+        self.texts.truncate(mark.texts);
+    }
+
+    /// Heap memory in bytes, approximately.
+    pub fn memory_usage(&self) -> usize {
+        self.frames.len() * std::mem::size_of::<Frame>()
+            + self.entries.len() * 8
+            + self.group_order.len() * 96
+            + self.texts.len() * 32
+    }
+}

@@ -1,0 +1,468 @@
+//! Walks over tries of byte strings: which of them some configuration can read.
+//!
+//! A walk follows only edges that are both in the trie and live for a configuration, with an explicit stack. Inside JSON
+//! strings it uses the tables of the vocabulary instead of walking.
+use crate::control::{Config, Control, Gap, Key, Text};
+use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
+use crate::question::{PathStep, UNMENTIONED_NAME};
+use crate::run::{started_member, Configs, Frontier, Run, UNMENTIONED};
+use crate::stack::{Frame, FrameId};
+use crate::text::Partial;
+use crate::vocabulary::{StringTable, Vocabulary};
+use penstock_automata::{Limit, RegexId, INFINITE};
+use penstock_schema::{Kinds, Verdicts};
+use penstock_tokens::{NodeId, TokenId, TokenTrie};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// The names `.0 .. .1` of the top frame's shape: tokens under this guard are allowed while one of them is available.
+pub type Guard = Option<(u32, u32)>;
+
+/// A set of tokens that is stored with the vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Base {
+    /// Tokens that stay inside a string, by the index of [`Vocabulary::inside`].
+    Inside(u32),
+    /// A slice, by its index.
+    Slice(u32),
+}
+
+/// The tokens that a walk found.
+#[derive(Default)]
+pub struct Found {
+    /// Stored sets that are allowed whole.
+    pub bases: Vec<Base>,
+    /// Further tokens.
+    pub tokens: Vec<TokenId>,
+    /// Tokens of the stored sets that are not allowed.
+    pub removed: Vec<TokenId>,
+    /// Tokens that are allowed under a guard.
+    pub guarded: FxHashMap<(u32, u32), Vec<TokenId>>,
+}
+
+impl Found {
+    fn add(&mut self, ids: impl IntoIterator<Item = TokenId>, guard: Guard) {
+        match guard {
+            None => self.tokens.extend(ids),
+            Some(range) => self.guarded.entry(range).or_default().extend(ids),
+        }
+    }
+}
+
+/// `max_mask_steps`: how many trie edges one mask may look at.
+pub const MAX_MASK_STEPS: u64 = 40_000_000;
+
+/// A walk for one mask.
+pub struct Walk<'r, 'a> {
+    /// The recogniser.
+    pub run: &'r mut Run<'a>,
+    /// The vocabulary's tables.
+    pub vocabulary: &'r Vocabulary,
+    /// What was found.
+    pub found: Found,
+    steps: u64,
+}
+
+/// Where a string is read, for the shortcut over the tables.
+enum StringPlace {
+    Text(Text),
+    Key(Key),
+}
+
+impl<'r, 'a> Walk<'r, 'a> {
+    /// A walk that has found nothing yet.
+    pub fn new(run: &'r mut Run<'a>, vocabulary: &'r Vocabulary) -> Walk<'r, 'a> {
+        Walk {
+            run,
+            vocabulary,
+            found: Found::default(),
+            steps: 0,
+        }
+    }
+
+    /// Finds all text tokens that `config` can read.
+    pub fn tokens(&mut self, config: Config) -> Result<(), Limit> {
+        let vocabulary = self.vocabulary;
+        if let Some(place) = string_place(&[config]) {
+            return self.from_table(&place, config.frame, TokenTrie::ROOT);
+        }
+        if self.is_dense(config)? {
+            for (i, slice) in vocabulary.slices.iter().enumerate() {
+                if self.takes_slice(config, slice)? {
+                    self.found.bases.push(Base::Slice(i as u32));
+                } else {
+                    self.trie(&slice.trie, config)?;
+                }
+            }
+            return self.trie(&vocabulary.unsliced, config);
+        }
+        self.trie(&vocabulary.trie, config)
+    }
+
+    fn trie(&mut self, trie: &TokenTrie, config: Config) -> Result<(), Limit> {
+        let main = std::ptr::eq(trie, &self.vocabulary.trie);
+        let mut todo: Vec<(NodeId, Configs)> = vec![(TokenTrie::ROOT, Configs::from_slice(&[config]))];
+        while let Some((node, configs)) = todo.pop() {
+            if node != TokenTrie::ROOT {
+                let ids = trie.token_ids_at(node);
+                if !ids.is_empty() {
+                    let guard = self.guard(&configs);
+                    self.found.add(ids.iter().copied(), guard);
+                }
+                if main && trie.byte(node) == b'"' {
+                    if let Some(place) = string_place(&configs) {
+                        self.from_table(&place, configs[0].frame, node)?;
+                        continue;
+                    }
+                }
+            }
+            self.children(trie, node, &configs, &mut todo)?;
+        }
+        Ok(())
+    }
+
+    /// The rests that can be read from `configs`, each with its guard.
+    fn rests(&mut self, configs: Configs) -> Result<Vec<(u32, Guard)>, Limit> {
+        let rests = &self.vocabulary.rests;
+        let mut live = Vec::new();
+        if configs.is_empty() {
+            return Ok(live);
+        }
+        let mut todo = vec![(TokenTrie::ROOT, configs)];
+        while let Some((node, configs)) = todo.pop() {
+            if let Some(rest) = rests.token(node) {
+                live.push((rest, self.guard(&configs)));
+            }
+            self.children(rests, node, &configs, &mut todo)?;
+        }
+        Ok(live)
+    }
+
+    // HOT: once per live edge; a sparse mask of tekken visits a few hundred.
+    fn children(
+        &mut self,
+        trie: &TokenTrie,
+        node: NodeId,
+        configs: &Configs,
+        todo: &mut Vec<(NodeId, Configs)>,
+    ) -> Result<(), Limit> {
+        if trie.children(node).is_empty() {
+            return Ok(());
+        }
+        let mut live = [0; 4];
+        for config in configs {
+            let bytes = self.run.live_bytes(*config)?;
+            live.iter_mut().zip(bytes).for_each(|(word, more)| *word |= more);
+        }
+        let mut failed = None;
+        trie.for_each_live_child(node, &live, |child, byte| {
+            if failed.is_some() {
+                return;
+            }
+            self.steps += 1;
+            match self.run.step_all(configs, byte) {
+                Ok(next) if !next.is_empty() => todo.push((child, next)),
+                Ok(_) => {}
+                Err(limit) => failed = Some(limit),
+            }
+        });
+        if self.steps > MAX_MASK_STEPS {
+            failed = Some(Limit {
+                name: "max_mask_steps",
+                configured: MAX_MASK_STEPS,
+            });
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The guard of the tokens that end here: none as soon as one configuration needs none.
+    fn guard(&self, configs: &Configs) -> Guard {
+        let mut all: Guard = None;
+        for config in configs {
+            let Control::Key(key) = config.control else { return None };
+            if key.others != RegexId::NEVER || !self.run.is_guarded(config.frame) {
+                return None;
+            }
+            let range = match key.partial {
+                Partial::None => (key.low, key.high),
+                _ => match self.run.partial_names(&key) {
+                    [Some(range), None] | [None, Some(range)] => range,
+                    _ => return None,
+                },
+            };
+            all = Some(range);
+        }
+        all
+    }
+
+    /// Everything below a trie node at which a string stands at a character boundary.
+    fn from_table(&mut self, place: &StringPlace, frame: FrameId, node: NodeId) -> Result<(), Limit> {
+        let Some(table) = self.vocabulary.tables.get(&node) else {
+            return Ok(());
+        };
+        match place {
+            StringPlace::Text(text) => self.text_table(table, text, frame, node == TokenTrie::ROOT),
+            StringPlace::Key(key) => self.key_table(table, *key, frame, node == TokenTrie::ROOT),
+        }
+    }
+
+    fn add_inside(&mut self, table: &StringTable, max: u32, at_root: bool) {
+        let fits = table.inside.partition_point(|token| u32::from(token.0) <= max);
+        if !at_root {
+            return self.found.add(table.inside[..fits].iter().map(|token| token.1), None);
+        }
+        // The stored bitmaps are those of the short lengths and, last, of all lengths.
+        let last = self.vocabulary.inside.len() - 1;
+        if (max as usize) < last {
+            self.found.bases.push(Base::Inside(max));
+        } else {
+            self.found.bases.push(Base::Inside(last as u32));
+            self.found.removed.extend(table.inside[fits..].iter().map(|token| token.1));
+        }
+    }
+
+    fn text_table(&mut self, table: &StringTable, text: &Text, frame: FrameId, at_root: bool) -> Result<(), Limit> {
+        self.add_inside(table, text.max, at_root);
+        let mut ended = Frontier::default();
+        self.run.value_end(frame, Verdicts::TRUE, &mut ended)?;
+        self.run.close_over(&mut ended)?;
+        for (rest, guard) in self.rests(ended.configs)? {
+            let Ok(i) = table.by_rest.binary_search_by_key(&rest, |entry| entry.0) else {
+                continue;
+            };
+            let tokens = &table.by_rest[i].1;
+            let from = tokens.partition_point(|token| u32::from(token.0) < text.min);
+            let to = tokens.partition_point(|token| u32::from(token.0) <= text.max);
+            if from < to {
+                self.found.add(tokens[from..to].iter().map(|token| token.1), guard);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tokens inside or at the end of a name when every other name is possible. The declared names only correct the
+    /// tokens whose text before the quote is exactly what is left of them.
+    fn key_table(&mut self, table: &StringTable, key: Key, frame: FrameId, at_root: bool) -> Result<(), Limit> {
+        self.add_inside(table, INFINITE, at_root);
+        let own_key = at_root && self.run.is_guarded(frame);
+        let mut special: FxHashSet<&str> = FxHashSet::default();
+        for i in key.low..key.high {
+            let name = self.run.core.schemas.shape(key.shape).names[i as usize].to_string();
+            let Some((content, tokens)) = table.by_content.get_key_value(&name[key.depth as usize..]) else {
+                continue;
+            };
+            special.insert(content);
+            let noted = self.run.core.paths.name_id(&name);
+            self.named_tokens(frame, &name, noted, tokens)?;
+        }
+        if !own_key {
+            // Names that lie wholly within a token may have been seen before.
+            let before = self.run.stack.text(key.text);
+            for content in table
+                .by_content
+                .keys()
+                .filter(|content| !special.contains(&***content))
+                .collect::<Vec<_>>()
+            {
+                let name = format!("{before}{content}");
+                let noted = self.run.core.paths.name_id(&name);
+                if self.run.fact_member(frame, &name, noted)?.is_none() {
+                    special.insert(content);
+                }
+            }
+        }
+        let excluded: FxHashSet<TokenId> = special
+            .iter()
+            .flat_map(|content| table.by_content[*content].iter().map(|entry| entry.1))
+            .collect();
+        for (rest, guard) in self.after_name(frame, UNMENTIONED, UNMENTIONED_NAME)? {
+            let Ok(i) = table.by_rest.binary_search_by_key(&rest, |entry| entry.0) else {
+                continue;
+            };
+            let tokens = table.by_rest[i].1.iter().map(|token| token.1);
+            self.found.add(tokens.filter(|token| !excluded.contains(token)), guard);
+        }
+        Ok(())
+    }
+
+    fn named_tokens(&mut self, frame: FrameId, name: &str, noted: u32, tokens: &[(u32, TokenId)]) -> Result<(), Limit> {
+        for (rest, guard) in self.after_name(frame, name, noted)? {
+            let matching = tokens.iter().filter(|entry| entry.0 == rest).map(|entry| entry.1);
+            self.found.add(matching, guard);
+        }
+        Ok(())
+    }
+
+    /// The rests that can follow the closing quote of this name.
+    fn after_name(&mut self, frame: FrameId, name: &str, noted: u32) -> Result<Vec<(u32, Guard)>, Limit> {
+        let Frame::Container(object) = self.run.peek(frame) else {
+            return Ok(Vec::new());
+        };
+        let Some(member) = self.run.fact_member(frame, name, noted)? else {
+            return Ok(Vec::new());
+        };
+        let next = self
+            .run
+            .advance(frame, PathStep::Member(noted), started_member(object, &member));
+        let gap = self.run.style(&object).before_colon();
+        let config = Config {
+            control: Control::Colon { ask: member.ask, gap },
+            frame: next,
+        };
+        self.rests(Configs::from_slice(&[config]))
+    }
+}
+
+/// The string that a single configuration is reading at a character boundary, if its table applies.
+fn string_place(configs: &[Config]) -> Option<StringPlace> {
+    let [config] = configs else { return None };
+    match config.control {
+        Control::Text(text) if text.is_generic() && text.partial == Partial::None => Some(StringPlace::Text(text)),
+        Control::Key(key) if key.others == RegexId::ANYTHING && key.alike && key.partial == Partial::None => {
+            Some(StringPlace::Key(key))
+        }
+        _ => None,
+    }
+}
+
+impl Run<'_> {
+    /// One byte for a set of configurations.
+    pub fn step_all(&mut self, configs: &[Config], byte: u8) -> Result<Configs, Limit> {
+        let mut out = Frontier::default();
+        for config in configs {
+            match config.control {
+                Control::Rule { term, partial } => self.step_rule(term, partial, config.frame, byte, &mut out)?,
+                _ => self.step_json(*config, byte, &mut out)?,
+            }
+        }
+        self.close_over(&mut out)?;
+        Ok(out.configs)
+    }
+
+    /// Bytes that may lead on; a few of them may turn out not to.
+    pub fn live_bytes(&mut self, config: Config) -> Result<ByteSet, Limit> {
+        let mut set = [0; 4];
+        match config.control {
+            Control::Done => {}
+            Control::Rule { term, partial } => set = self.character_bytes(term, partial)?,
+            Control::Value { ask, gap, .. } => {
+                add_gap(&mut set, gap);
+                let kinds = self.core.schemas.kinds(ask)?;
+                add_kinds(&mut set, kinds);
+            }
+            Control::FirstItem(gap) => {
+                add_gap(&mut set, gap);
+                add_kinds(&mut set, Kinds::ALL);
+                add_byte(&mut set, b']');
+            }
+            Control::Name { gap, .. } => {
+                add_gap(&mut set, gap);
+                b"\"}".iter().for_each(|&byte| add_byte(&mut set, byte));
+            }
+            Control::Colon { gap, .. } => {
+                add_gap(&mut set, gap);
+                add_byte(&mut set, b':');
+            }
+            Control::After(gap) => {
+                add_gap(&mut set, gap);
+                b",]}".iter().for_each(|&byte| add_byte(&mut set, byte));
+            }
+            Control::Word { word, at, .. } => add_byte(
+                &mut set,
+                [&b"null"[..], b"true", b"false"][usize::from(word)][usize::from(at)],
+            ),
+            Control::Number { .. } => {
+                b"0123456789+-.eE,]} \t\r\n".iter().for_each(|&byte| add_byte(&mut set, byte));
+            }
+            Control::Text(text) => set = self.string_bytes(text.goal, text.partial)?,
+            Control::Key(key) => set = self.key_bytes(&key)?,
+        }
+        Ok(set)
+    }
+
+    fn character_bytes(&mut self, term: RegexId, partial: Partial) -> Result<ByteSet, Limit> {
+        match partial {
+            Partial::None => self.core.first_bytes(term),
+            _ => {
+                let mut set = [0; 4];
+                add_bytes(&mut set, 0x80, 0xBF);
+                Ok(set)
+            }
+        }
+    }
+
+    fn string_bytes(&mut self, term: RegexId, partial: Partial) -> Result<ByteSet, Limit> {
+        let mut set = [0; 4];
+        match partial {
+            Partial::None => {
+                set = self.core.first_bytes(term)?;
+                set[0] &= !0xFFFF_FFFF;
+                b"\"\\".iter().for_each(|&byte| add_byte(&mut set, byte));
+            }
+            Partial::Utf8 { .. } => add_bytes(&mut set, 0x80, 0xBF),
+            Partial::Escape => b"\"\\/bfnrtu".iter().for_each(|&byte| add_byte(&mut set, byte)),
+            Partial::Hex { .. } | Partial::Low { .. } => {
+                b"0123456789abcdefABCDEF".iter().for_each(|&byte| add_byte(&mut set, byte))
+            }
+            Partial::High(_) => add_byte(&mut set, b'\\'),
+            Partial::HighEscape(_) => add_byte(&mut set, b'u'),
+        }
+        Ok(set)
+    }
+
+    fn key_bytes(&mut self, key: &Key) -> Result<ByteSet, Limit> {
+        let mut set = self.string_bytes(key.others, key.partial)?;
+        if key.partial != Partial::None || key.others == RegexId::ANYTHING {
+            return Ok(set);
+        }
+        let names = &self.core.schemas.shape(key.shape).names[key.low as usize..key.high as usize];
+        let (mut i, depth) = (0, key.depth as usize);
+        while i < names.len() {
+            let Some(&byte) = names[i].as_bytes().get(depth) else {
+                i += 1;
+                continue;
+            };
+            add_byte(&mut set, byte);
+            i += names[i..].partition_point(|name| name.as_bytes()[depth] <= byte);
+        }
+        Ok(set)
+    }
+
+    /// Whether every byte of `bytes` can be read from `configs`.
+    pub fn read(&mut self, configs: &[Config], bytes: &[u8]) -> Result<Configs, Limit> {
+        let mut now = Configs::from_slice(configs);
+        for &byte in bytes {
+            now = self.step_all(&now, byte)?;
+            if now.is_empty() {
+                break;
+            }
+        }
+        Ok(now)
+    }
+}
+
+fn add_gap(set: &mut ByteSet, gap: Gap) {
+    if gap != Gap::Closed {
+        b" \t\r\n".iter().for_each(|&byte| add_byte(set, byte));
+    }
+}
+
+fn add_kinds(set: &mut ByteSet, kinds: Kinds) {
+    for (kind, bytes) in [
+        (Kinds::NULL, &b"n"[..]),
+        (Kinds::TRUE, b"t"),
+        (Kinds::FALSE, b"f"),
+        (Kinds::STRING, b"\""),
+        (Kinds::NUMBER, b"-0123456789"),
+        (Kinds::ARRAY, b"["),
+        (Kinds::OBJECT, b"{"),
+    ] {
+        if kinds.has(kind) {
+            bytes.iter().for_each(|&byte| add_byte(set, byte));
+        }
+    }
+}
+
+/// Whether a set holds many letters: a sign that slices pay.
+pub fn is_wide(set: &ByteSet) -> bool {
+    set.iter().map(|word| word.count_ones()).sum::<u32>() > 40 && (has_byte(set, b'e') || has_byte(set, b'E'))
+}

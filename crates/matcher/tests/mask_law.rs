@@ -1,0 +1,94 @@
+//! The mask law on rules: a bit is set exactly when the token is accepted, however the state was reached.
+use penstock_grammar::Grammar;
+use penstock_matcher::{CompiledGrammar, Matcher};
+use penstock_tokens::{bitmask, TokenizerInfo};
+use std::sync::Arc;
+
+fn vocabulary(extra: &[&str]) -> Arc<TokenizerInfo> {
+    let mut tokens: Vec<Vec<u8>> = (0..=255u8).map(|byte| vec![byte]).collect();
+    tokens.extend(extra.iter().map(|text| text.as_bytes().to_vec()));
+    tokens.push(b"<eos>".to_vec());
+    let stop = tokens.len() as u32 - 1;
+    Arc::new(TokenizerInfo::new(tokens, vec![stop], vec![], None).expect("a usable vocabulary"))
+}
+
+/// Walks through the masks at random, checking every bit against `accept_token` on a fork.
+fn check(ebnf: &str, extra: &[&str], seed: u64) {
+    let grammar = Grammar::from_ebnf(ebnf, "root").expect("a grammar");
+    let info = vocabulary(extra);
+    let compiled = Arc::new(CompiledGrammar::new(&grammar, info.clone()).expect("compiles"));
+    let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    for _ in 0..8 {
+        let mut matcher = Matcher::new(compiled.clone()).expect("a start");
+        for _ in 0..24 {
+            let mut row = vec![0; bitmask::words_for(info.vocab_size())];
+            matcher.fill_next_token_bitmask(&mut row).expect("a mask");
+            let mut again = vec![u32::MAX; row.len()];
+            matcher.fill_next_token_bitmask(&mut again).expect("a mask");
+            assert_eq!(row, again, "a remembered mask differs in {ebnf}");
+            let allowed: Vec<u32> = bitmask::iter(&row).collect();
+            for token in 0..info.vocab_size() as u32 {
+                let accepted = matcher.fork().accept_token(token).expect("no limit");
+                assert_eq!(
+                    accepted,
+                    allowed.contains(&token),
+                    "token {:?} in {ebnf}",
+                    String::from_utf8_lossy(info.spelling(token))
+                );
+            }
+            assert!(!allowed.is_empty(), "a dead end in {ebnf}");
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let token = allowed[(random >> 33) as usize % allowed.len()];
+            assert!(matcher.accept_token(token).expect("no limit"));
+            if matcher.is_terminated() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn masks_of_rules_follow_the_law() {
+    let extra = [
+        "ab",
+        "ba",
+        "aa",
+        "(a",
+        "))",
+        "a)",
+        "1+",
+        "+1",
+        "é",
+        "ab)",
+        "bbb",
+        " a",
+        "\u{1F600}",
+        "a+(b",
+    ];
+    for (i, ebnf) in [
+        r#"root ::= "a" root "b" | "c""#,
+        r#"root ::= root "+" term | term
+term ::= "a" | "(" root ")""#,
+        r#"root ::= x x
+x ::= "a" x | "a" y | "b"
+y ::= "a" x | "a" y | """#,
+        r#"root ::= opt opt "b"
+opt ::= "a"*"#,
+        r#"root ::= a
+a ::= b "a" | "x"
+b ::= c? a | "ab"
+c ::= "c" | """#,
+        r#"root ::= [a-zé😀]{2,5} ("+" [0-9]{1,3})?"#,
+        r#"root ::= s
+s ::= s s | "a" | "(" s ")""#,
+        r#"root ::= ("a" | "ab") ("b" | "")  rest*
+rest ::= "b" | "(" rest ")""#,
+    ]
+    .iter()
+    .enumerate()
+    {
+        for seed in 0..4 {
+            check(ebnf, &extra, 1 + seed + 10 * i as u64);
+        }
+    }
+}

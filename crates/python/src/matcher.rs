@@ -1,0 +1,231 @@
+//! `penstock.Matcher` and the batch fill.
+use crate::buffer::Rows;
+use crate::draft_tree::PyDraftTree;
+use crate::errors;
+use crate::grammar::CompiledGrammar;
+use penstock_matcher as matcher;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+/// The state of one output under a compiled grammar.
+///
+/// `accept_token` and `fill_next_token_bitmask` keep one law: a bit is set exactly when the token would be accepted.
+#[pyclass(module = "penstock")]
+pub struct Matcher {
+    inner: matcher::Matcher,
+}
+
+fn fail(error: matcher::MatcherError) -> PyErr {
+    errors::matcher(&error)
+}
+
+/// A token id as Python gives it: negative ones are out of range, not a type error.
+fn token_id(token: i64) -> PyResult<u32> {
+    u32::try_from(token).map_err(|_| {
+        let message = format!("token id `{token}` is outside the vocabulary; pass an id from 0 to the size of the vocabulary");
+        errors::raise("MatcherStateError", message, "token_out_of_range", |_| Ok(()))
+    })
+}
+
+fn token_ids(ids: &Bound<'_, PyAny>) -> PyResult<Vec<u32>> {
+    ids.try_iter()?.map(|id| token_id(id?.extract()?)).collect()
+}
+
+#[pymethods]
+impl Matcher {
+    #[new]
+    fn new(compiled: &CompiledGrammar) -> PyResult<Matcher> {
+        Ok(Matcher {
+            inner: matcher::Matcher::new(compiled.inner.clone()).map_err(fail)?,
+        })
+    }
+
+    /// Reads one token. False: the grammar does not allow it, and nothing changed.
+    ///
+    /// Raises MatcherStateError after a stop token or for an id out of range; LimitError. The matcher is then unchanged.
+    fn accept_token(&mut self, token_id: i64) -> PyResult<bool> {
+        self.inner.accept_token(crate::matcher::token_id(token_id)?).map_err(fail)
+    }
+
+    /// Reads tokens up to the first that is refused; how many were taken.
+    fn accept_tokens(&mut self, token_ids: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.inner.accept_tokens(&crate::matcher::token_ids(token_ids)?).map_err(fail)
+    }
+
+    /// Reads bytes, which need not end at a token's border. Counts as one token for `rollback`.
+    fn accept_bytes(&mut self, data: &[u8]) -> PyResult<bool> {
+        self.inner.accept_bytes(data).map_err(fail)
+    }
+
+    /// How many of the tokens could be read one after the other; the state stays.
+    fn validate_tokens(&mut self, token_ids: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.inner
+            .validate_tokens(&crate::matcher::token_ids(token_ids)?)
+            .map_err(fail)
+    }
+
+    /// Writes the allowed tokens into row `row` of an int32 bitmask `[rows, ceil(vocab_size / 32)]`, bit 1 = allowed.
+    ///
+    /// The row is always written. False: every id is allowed, so nothing needs to be masked.
+    /// Cost: about a microsecond for a mask that was made before; the GIL is released while a new one is made.
+    #[pyo3(signature = (bitmask, row=0))]
+    fn fill_next_token_bitmask(&mut self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: usize) -> PyResult<bool> {
+        let mut rows = Rows::new(bitmask)?;
+        let row = rows.row(row)?;
+        if let Some(masked) = self.inner.fill_remembered_bitmask(row).map_err(fail)? {
+            return Ok(masked);
+        }
+        let inner = &mut self.inner;
+        py.detach(|| inner.fill_next_token_bitmask(row)).map_err(fail)
+    }
+
+    /// The legal nodes of a draft tree, best first, at most `budget` besides node 0.
+    fn prune(&mut self, tree: &PyDraftTree, budget: usize) -> PyResult<PyDraftTree> {
+        let keep = self.inner.legal_nodes(&tree.tree, budget).map_err(fail)?;
+        Ok(PyDraftTree {
+            tree: tree.tree.retain(&keep),
+        })
+    }
+
+    /// Takes back the last `num_tokens` accepts.
+    fn rollback(&mut self, num_tokens: usize) -> PyResult<()> {
+        self.inner.rollback(num_tokens).map_err(fail)
+    }
+
+    /// A second matcher in the same state. Cost: constant.
+    fn fork(&self) -> Matcher {
+        Matcher {
+            inner: self.inner.fork(),
+        }
+    }
+
+    /// Back to the start.
+    fn reset(&mut self) {
+        self.inner.reset();
+    }
+
+    /// Whether the output may end here.
+    fn is_accepting(&self) -> bool {
+        self.inner.is_accepting()
+    }
+
+    /// Whether a stop token was accepted.
+    fn is_terminated(&self) -> bool {
+        self.inner.is_terminated()
+    }
+
+    /// How many accepts could be taken back.
+    #[getter]
+    fn num_tokens(&self) -> usize {
+        self.inner.num_tokens()
+    }
+
+    /// The longest text that every completion starts with; it may end inside a character.
+    ///
+    /// `canonical=True`: where only spelling is free (whitespace, escapes), the usual spelling; for drafts only.
+    #[pyo3(signature = (*, canonical=false))]
+    fn jump_forward_bytes<'py>(&mut self, py: Python<'py>, canonical: bool) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.inner.jump_forward_bytes(canonical).map_err(fail)?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Tokens that spell the beginning of `jump_forward_bytes`, up to where a longer token could run past its end.
+    #[pyo3(signature = (*, canonical=false))]
+    fn jump_forward_tokens(&mut self, canonical: bool) -> PyResult<Vec<u32>> {
+        self.inner.jump_forward_tokens(canonical).map_err(fail)
+    }
+
+    /// A short text that completes the output.
+    fn shortest_completion_bytes<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.inner.shortest_completion_bytes().map_err(fail)?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+}
+
+/// Fills one row for each matcher: row `rows[i]` (default `i`) for `matchers[i]`. Rows are independent: the answer holds,
+/// for each matcher, what its `fill_next_token_bitmask` would have returned, or the error it would have raised.
+#[pyfunction]
+#[pyo3(signature = (matchers, bitmask, rows=None))]
+pub fn fill_next_token_bitmasks<'py>(
+    py: Python<'py>,
+    matchers: Vec<PyRefMut<'py, Matcher>>,
+    bitmask: &Bound<'py, PyAny>,
+    rows: Option<Vec<usize>>,
+) -> PyResult<Bound<'py, PyList>> {
+    let mut matchers = matchers;
+    let targets = rows.unwrap_or_else(|| (0..matchers.len()).collect());
+    if targets.len() != matchers.len() {
+        let (rows, count) = (targets.len(), matchers.len());
+        return Err(PyValueError::new_err(format!(
+            "`{rows}` rows for `{count}` matchers; give one row for each"
+        )));
+    }
+    let mut sorted = targets.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(PyValueError::new_err(
+            "two matchers would write one row; give each a row of its own",
+        ));
+    }
+    let mut view = Rows::new(bitmask)?;
+    let mut slots: Vec<Option<&mut [u32]>> = view.rows_mut().into_iter().map(Some).collect();
+    if let Some(&row) = targets.iter().find(|&&row| row >= slots.len()) {
+        let count = slots.len();
+        return Err(PyValueError::new_err(format!(
+            "row `{row}` is outside the bitmask of `{count}` rows; allocate more"
+        )));
+    }
+    let mut jobs: Vec<(&mut matcher::Matcher, &mut [u32])> = Vec::with_capacity(matchers.len());
+    for (matcher, &row) in matchers.iter_mut().zip(&targets) {
+        let slot = slots[row].take().expect("rows are distinct");
+        jobs.push((&mut matcher.inner, slot));
+    }
+    let outcomes = py.detach(|| fill_all(jobs));
+    let list = PyList::empty(py);
+    for outcome in outcomes {
+        match outcome {
+            Ok(masked) => list.append(masked)?,
+            Err(error) => list.append(fail(error).into_value(py))?,
+        }
+    }
+    Ok(list)
+}
+
+/// Batches of this size are spread over threads.
+const PARALLEL_ROWS: usize = 16;
+
+type Outcome = Result<bool, matcher::MatcherError>;
+
+fn fill_all(mut jobs: Vec<(&mut matcher::Matcher, &mut [u32])>) -> Vec<Outcome> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    if jobs.len() < PARALLEL_ROWS || threads == 1 {
+        return jobs
+            .iter_mut()
+            .map(|(matcher, row)| matcher.fill_next_token_bitmask(row))
+            .collect();
+    }
+    let chunk = jobs.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = jobs
+            .chunks_mut(chunk)
+            .map(|part| {
+                scope.spawn(move || {
+                    part.iter_mut()
+                        .map(|(matcher, row)| matcher.fill_next_token_bitmask(row))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("a fill does not panic"))
+            .collect()
+    })
+}
+
+/// The classes and functions of this file.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Matcher>()?;
+    module.add_function(wrap_pyfunction!(fill_next_token_bitmasks, module)?)
+}
