@@ -194,3 +194,23 @@ def test_drafters_follow_the_protocol():
         session.extend([6, 4])
         assert session.propose(3).token_ids[:2] == [4, 5]
         session.finish()
+
+
+def test_every_public_drafter_is_found():
+    from penstock import drafting
+
+    for name in drafting.__all__:
+        assert getattr(drafting, name).__name__ == name
+    with pytest.raises(AttributeError):
+        _ = drafting.NoDrafter
+
+
+def test_the_grammar_drafter_proposes_nothing_of_its_own():
+    from penstock.drafting import GrammarDrafter
+
+    session = GrammarDrafter().start([4, 5])
+    assert session.propose(8).tolist() == ([5], [-1])
+    session.extend([6, 7])
+    assert session.propose(8).tolist() == ([7], [-1])
+    with pytest.raises(ValueError, match="no token to continue"):
+        GrammarDrafter().start([]).propose(1)

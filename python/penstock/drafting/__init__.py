@@ -1,7 +1,8 @@
 """Drafters: what proposes tokens for the model to check. Names are loaded when they are first asked for.
 
 A drafter can never change a text, only its price: `decoding/lookahead.py` verifies what it proposes. The protocol that
-these classes follow is printed in `decoding/drafter.py`; nothing here imports the decoding loop or a grammar.
+these classes follow is printed in `decoding/drafter.py`. Nothing in this folder imports the decoding loop or a grammar;
+`ModelDrafter`, which asks the loop for forwards, lives with it and is named here for who looks for it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,19 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOMES = {"RetrievalDrafter": "retrieval", "TrieDrafter": "trie"}
+_HOMES = {
+    "GrammarDrafter": "penstock.drafting.grammar",
+    "ModelDrafter": "penstock.decoding.draft_model",
+    "RetrievalDrafter": "penstock.drafting.retrieval",
+    "TrieDrafter": "penstock.drafting.trie",
+}
 
-__all__ = ["RetrievalDrafter", "TrieDrafter"]
+__all__ = ["GrammarDrafter", "ModelDrafter", "RetrievalDrafter", "TrieDrafter"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
