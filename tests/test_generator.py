@@ -12,11 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from helpers.oracle import Drafts, prompt_lookup
 from helpers.oracle_model import OracleModel, TextMatcher, encode, json_texts
+from penstock.decoding.draft_model import ModelDrafter
 from penstock.decoding.lookahead import Lookahead
-from penstock.errors import GenerationError, IncompleteOutputError, OutputValidationError, TokenizerError
+from penstock.errors import DraftMismatchError, GenerationError, IncompleteOutputError, OutputValidationError, TokenizerError
 from penstock.generator import Generator
+from penstock.models.tokenizer import Tokenizer
 from penstock.result import Done, PartialValue, TextDelta
 from penstock.sampling import Sampling
+from penstock.tokenizer import Vocabulary
 from penstock.types import OutputSpec
 
 WARM = Sampling(temperature=1.0, seed=7)
@@ -78,6 +81,33 @@ def test_drafting_gives_the_same_values(temperature) -> None:
     drafted = Texts(model, json_texts(), drafter=Drafts(prompt_lookup))
     prompts = ['{"name": "aba", "n": 23}', '{"name": "', "x"]
     assert drafted.batch(prompts, sampling=sampling) == plain.batch(prompts, sampling=sampling)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_a_draft_model_changes_the_price_only(temperature, noise) -> None:
+    sampling = Sampling(temperature=temperature, seed=3, repetition_penalty=1.1)
+    prompts = ["abc", "x", '{"name']
+    for make in (
+        lambda **options: Generator(OracleModel(), **options),
+        lambda **options: Texts(OracleModel(), json_texts(), **options),
+    ):
+        plain = make(drafter=None).batch(prompts, sampling=sampling, max_tokens=30, results=True)
+        draft = OracleModel(noise=noise)
+        drafted = make(drafter=ModelDrafter(draft, num_tokens=3)).batch(prompts, sampling=sampling, max_tokens=30, results=True)
+        assert [r.token_ids for r in drafted] == [r.token_ids for r in plain]
+        assert draft.contexts[0].committed == {}
+        if not noise:
+            assert all(r.stats.acceptance_rate == 1 for r in drafted if r.stats.num_draft_tokens)
+            assert sum(r.stats.num_forwards for r in drafted) < 0.5 * sum(r.stats.num_forwards for r in plain)
+            assert all(r.stats.forwards["draft"] > 0 for r in drafted)
+
+
+def test_a_draft_model_of_another_vocabulary_is_refused() -> None:
+    other = OracleModel()
+    other.tokenizer = Tokenizer(Vocabulary((b"a", b"b"), (1,), (1,), 2), encode)
+    with pytest.raises(DraftMismatchError, match="oracle"):
+        Generator(OracleModel(), drafter=ModelDrafter(other))
 
 
 def test_threads_share_the_engine_and_get_their_own_texts() -> None:

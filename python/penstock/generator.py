@@ -20,7 +20,7 @@ from penstock.decoding.engine import Job, Strategy
 from penstock.decoding.sequence import Sequence as Text
 from penstock.decoding.strategies.plain import plain
 from penstock.decoding.text import TextAssembler
-from penstock.errors import GenerationError, IncompleteOutputError, PenstockError
+from penstock.errors import DraftMismatchError, GenerationError, IncompleteOutputError, PenstockError
 from penstock.models.model import Model
 from penstock.partial_json import NOTHING, PartialJson
 from penstock.result import Done, Event, PartialValue, Result, TextDelta
@@ -51,7 +51,8 @@ class Generator(Generic[T]):
 
     strategy: how to decode, such as `penstock.decoding.Cdlh(...)`; None decodes plainly, or with drafts where `drafter` is
     given. drafter: "auto" drafts by retrieval from the prompt and earlier outputs, None drafts nothing, or any `Drafter`.
-    Raises GrammarError when the output type cannot be compiled, TypeError when it is none.
+    Raises GrammarError when the output type cannot be compiled, TypeError when it is none, DraftMismatchError when a draft
+    model has another vocabulary.
     """
 
     @overload
@@ -71,6 +72,12 @@ class Generator(Generic[T]):
         self.spec: OutputSpec = describe(output_type)
         self.compiled = None if self.spec.compile is None else self.spec.compile(model.compiler)
         self.strategy: Strategy = strategy if strategy is not None else _default_strategy(model, drafter)
+        for name, other in getattr(self.strategy, "models", {}).items():
+            if other.tokenizer.vocabulary.vocab != model.tokenizer.vocabulary.vocab:
+                raise DraftMismatchError(
+                    f"the {name} model `{other.name}` and the model `{model.name}` have different vocabularies; "
+                    "use models of one family"
+                )
 
     def __repr__(self) -> str:
         return f"Generator({self.model!r}, {self.spec.name})"

@@ -12,8 +12,8 @@ from penstock.decoding.context import check_growth
 class OracleContext:
     """Logits are a hash of the true path; sharp enough that texts differ, flat enough that sampling branches."""
 
-    def __init__(self, vocab_size: int = 50, scale: float = 3.0, fail_on: tuple[int, ...] = ()) -> None:
-        self.vocab_size, self.scale, self.fail_on = vocab_size, scale, fail_on
+    def __init__(self, vocab_size: int = 50, scale: float = 3.0, fail_on: tuple[int, ...] = (), noise: float = 0.0) -> None:
+        self.vocab_size, self.scale, self.fail_on, self.noise = vocab_size, scale, fail_on, noise
         self.num_forwards = self.num_positions = 0
         self.committed: dict[int, list[int]] = {}
         self.open: dict[int, list[tuple[int, ...]]] = {}
@@ -21,7 +21,8 @@ class OracleContext:
 
     def logits_of(self, prefix: tuple[int, ...]) -> np.ndarray:
         rng = np.random.default_rng([len(prefix), *prefix])
-        return (rng.standard_normal(self.vocab_size) * self.scale).astype(np.float32)
+        logits = rng.standard_normal(self.vocab_size) * self.scale
+        return (logits + self.noise * rng.standard_normal(self.vocab_size)).astype(np.float32)
 
     def extend(self, growths):
         for row, growth in growths.items():

@@ -68,6 +68,11 @@ class TextMatcher:
         ids = {t for t, s in enumerate(SPELLINGS) if s and t != STOP and any(rest.startswith(s) for rest in after)}
         return ids | ({STOP} if self.is_accepting() else set())
 
+    def fork(self) -> TextMatcher:
+        other = TextMatcher(())
+        other.__dict__.update(self.__dict__)
+        return other
+
     def fill_next_token_bitmask(self, bitmask, row=0) -> bool:
         bitmask[row] = 0
         for token in self._allowed():

@@ -10,7 +10,7 @@ arXiv 2312.12728; sampling by shared noise: arXiv 2408.07978.)
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,11 @@ class Lookahead:
         if self.budget < 0:
             raise ValueError(f"`budget` is `{self.budget}`; give 0 or more nodes")
 
+    @property
+    def models(self) -> Mapping[str, Any]:
+        """The models that the drafter decodes with, by name."""
+        return getattr(self.drafter, "models", {})
+
     def __call__(self, sequence: Sequence) -> Generator[tuple[str, Growth], Logits, None]:
         session = _NoDrafts() if self.drafter is None else self.drafter.start(sequence.prompt_ids, noise=sequence.noise)
         try:
@@ -64,7 +69,7 @@ class Lookahead:
 
     def _step(self, sequence: Sequence, session: DraftSession) -> Generator[tuple[str, Growth], Logits, bool]:
         """Check one tree, take the tokens it confirms and the one behind them; return whether the text goes on."""
-        tree = self._propose(sequence, session)
+        tree = yield from self._propose(sequence, session)
         if sequence.matcher is not None:
             sequence.open_tree = tree
         logits = yield "target", Growth(tree.token_ids, tree.parents)
@@ -72,10 +77,13 @@ class Lookahead:
         sequence.keep(path)
         return going
 
-    def _propose(self, sequence: Sequence, session: DraftSession) -> _Tree:
+    def _propose(self, sequence: Sequence, session: DraftSession) -> Generator[tuple[str, Growth], Logits, _Tree]:
         budget = max(0, min(self.budget, sequence.num_remaining - 1))
         prune = getattr(sequence.matcher, "prune", None)
-        proposed = session.propose(budget if prune is None else OVERPROPOSE * budget)
+        if hasattr(session, "grow"):  # a drafter that needs forwards of its own
+            proposed: Any = _Tree(*(yield from session.grow(sequence, budget)))
+        else:
+            proposed = session.propose(budget if prune is None else OVERPROPOSE * budget)
         tree = _checked(proposed, sequence)
         if prune is not None and len(tree.token_ids) > 1:
             tree = _Tree(*tree_lists(prune(_draft_tree(proposed, tree), budget)))
@@ -120,10 +128,12 @@ def _walk(sequence: Sequence, tree: _Tree, logits: Logits) -> tuple[bool, list[i
     children = {}
     for node in range(len(tree.token_ids) - 1, 0, -1):  # backwards, so that the first of equal siblings stands
         children[tree.parents[node], tree.token_ids[node]] = node
-    path, node = [0], 0
-    while going := sequence.take(sequence.choose(logits[node], node)):
-        child = children.get((node, sequence.last_token_id))
-        if child is None:
+    path, node, going = [0], 0, True
+    while going:
+        token = sequence.choose(logits[node], node)
+        going = sequence.take(token)
+        child = children.get((node, token))
+        if child is None or sequence.stop_token_id is not None:
             break
         node = child
         path.append(node)
