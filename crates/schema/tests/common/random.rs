@@ -1,0 +1,199 @@
+//! Random schemas over all keywords, and a universe of small values.
+#![allow(dead_code)]
+use serde_json::{json, Map, Value};
+
+/// A small generator of numbers (splitmix64).
+pub struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
+    }
+
+    fn sample(&mut self, list: &[Value], count: usize) -> Vec<Value> {
+        let mut left = list.to_vec();
+        (0..count.min(list.len())).map(|_| left.swap_remove(self.below(left.len()))).collect()
+    }
+}
+
+/// A schema with two definitions that it may refer to.
+pub fn schema(random: &mut Random) -> Value {
+    let depth = *random.pick(&[1, 2, 2, 3]);
+    let mut root = loop {
+        if let Value::Object(object) = inner(random, depth) {
+            break object;
+        }
+    };
+    root.insert("$defs".into(), json!({"x": inner(random, 2), "y": inner(random, 1)}));
+    Value::Object(root)
+}
+
+const KEYWORDS: [&str; 32] = [
+    "type", "enum", "const", "number", "string", "properties", "properties", "patternProperties", "additionalProperties",
+    "required", "required", "minProperties", "maxProperties", "propertyNames", "dependentRequired", "dependentSchemas", "items",
+    "prefixItems", "contains", "minItems", "maxItems", "allOf", "anyOf", "oneOf", "not", "if", "$ref", "unevaluatedProperties",
+    "unevaluatedItems", "unevaluatedProperties", "unevaluatedItems", "anyOf",
+];
+
+fn inner(random: &mut Random, depth: usize) -> Value {
+    if depth == 0 || random.chance(8) {
+        let types = json!(["string", "integer", "null", "boolean", "number", "object", "array"]);
+        let constants = json!([0, 1, "a", null, true]);
+        return match random.below(5) {
+            0 => Value::Bool(true),
+            1 => Value::Bool(false),
+            2 => json!({"type": random.pick(types.as_array().expect("list"))}),
+            3 => json!({"const": random.pick(constants.as_array().expect("list"))}),
+            _ => json!({}),
+        };
+    }
+    let mut out = Map::new();
+    for _ in 0..*random.pick(&[1, 1, 2, 2, 3, 4]) {
+        let keyword = *random.pick(&KEYWORDS);
+        add(random, depth, keyword, &mut out);
+    }
+    Value::Object(out)
+}
+
+fn merge(random: &mut Random, choices: Value, out: &mut Map<String, Value>) {
+    let choice = random.pick(choices.as_array().expect("list")).clone();
+    out.extend(choice.as_object().expect("an object").clone());
+}
+
+fn list_of(value: Value) -> Vec<Value> {
+    value.as_array().expect("list").clone()
+}
+
+fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, Value>) {
+    let names = list_of(json!(["a", "b", "c"]));
+    let value = match keyword {
+        "number" => {
+            let choices = json!([{"minimum": 0}, {"maximum": 1}, {"exclusiveMinimum": 0}, {"exclusiveMaximum": 1},
+                {"multipleOf": 2}, {"multipleOf": 0.5}, {"minimum": 0, "maximum": 1}, {"minimum": 1, "maximum": 1}]);
+            return merge(random, choices, out);
+        }
+        "string" => {
+            let choices = json!([{"minLength": 1}, {"maxLength": 1}, {"maxLength": 0}, {"pattern": "^a"}, {"pattern": "b$"},
+                {"pattern": "^[ab]$"}, {"minLength": 2, "maxLength": 2}]);
+            return merge(random, choices, out);
+        }
+        "contains" => {
+            for (count, percent) in [("minContains", 40), ("maxContains", 40)] {
+                if random.chance(percent) {
+                    out.insert(count.into(), json!(random.below(3)));
+                }
+            }
+            inner(random, depth - 1)
+        }
+        "if" => {
+            for (branch, percent) in [("then", 80), ("else", 60)] {
+                if random.chance(percent) {
+                    out.insert(branch.into(), inner(random, depth - 1));
+                }
+            }
+            inner(random, depth - 1)
+        }
+        "type" => {
+            let types = json!(["string", "integer", "null", "boolean", "number", "object", "array", "object", "array",
+                ["object", "string"], ["array", "integer"]]);
+            random.pick(&list_of(types)).clone()
+        }
+        "enum" => {
+            let values = list_of(json!([null, true, false, 0, 1, 2, "a", "b", "", [0], {"a": 0}, {"a": 0, "b": 1}, [], [0, "a"]]));
+            let count = 1 + random.below(4);
+            Value::Array(random.sample(&values, count))
+        }
+        "const" => random.pick(&list_of(json!([null, true, 0, 1, "a", [0], {"a": 0}, {"a": 0, "b": 1}, {}]))).clone(),
+        "properties" => map(random, depth, &names, 2),
+        "patternProperties" => map(random, depth, &list_of(json!(["^a", "b", "^[bc]$", "d"])), 2),
+        "required" => {
+            let count = *random.pick(&[1, 1, 2]);
+            Value::Array(random.sample(&names, count))
+        }
+        "minProperties" | "minItems" => json!(1 + random.below(3)),
+        "maxProperties" | "maxItems" => json!(random.below(3)),
+        "propertyNames" if random.chance(80) => {
+            let choices = json!([{"pattern": "^[ab]$"}, {"maxLength": 1}, {"enum": ["a", "b"]}, {"not": {"const": "a"}}]);
+            random.pick(&list_of(choices)).clone()
+        }
+        "dependentRequired" => {
+            let name = random.pick(&names).as_str().expect("text").to_owned();
+            json!({name: [random.pick(&names)]})
+        }
+        "dependentSchemas" => map(random, depth, &names, 1),
+        "prefixItems" | "allOf" | "anyOf" | "oneOf" => {
+            let count = if keyword == "prefixItems" { 1 + random.below(2) } else { *random.pick(&[2, 2, 3]) };
+            (0..count).map(|_| inner(random, depth - 1)).collect()
+        }
+        "$ref" => json!(*random.pick(&["#/$defs/x", "#/$defs/y"])),
+        "unevaluatedProperties" | "unevaluatedItems" if random.chance(66) => Value::Bool(false),
+        _ => inner(random, depth - 1),
+    };
+    out.insert(keyword.into(), value);
+}
+
+fn map(random: &mut Random, depth: usize, names: &[Value], most: usize) -> Value {
+    let count = 1 + random.below(most);
+    let picked = random.sample(names, count);
+    let named = |name: Value| (name.as_str().expect("text").to_owned(), inner(random, depth - 1));
+    Value::Object(picked.into_iter().map(named).collect())
+}
+
+/// Small values: scalars, and arrays and objects of them, two deep.
+pub fn universe() -> Vec<Value> {
+    let few = list_of(json!([0, 1, "a", null, true]));
+    let mut out = list_of(json!([null, true, false, 0, 1, 2, -1, 0.5, "", "a", "b", "ab"]));
+    let small = list_of(json!([[], {}, [0], ["a"], {"a": 0}, {"b": 1}, {"a": "a"}, [0, 1], {"a": 0, "b": 1}]));
+    for x in &few {
+        out.push(json!([x]));
+        for y in &few {
+            out.push(json!([x, y]));
+            for z in few[..3].iter() {
+                out.push(json!([x, y, z]));
+            }
+        }
+    }
+    for x in &small {
+        out.extend([json!([x]), json!([x, 0, 1]), json!([0, x, "a"])]);
+        for y in &small {
+            out.extend([json!([x, y]), json!({"a": x, "b": y}), json!({"a": [x, y]}), json!([{"a": x}, y])]);
+        }
+    }
+    out.extend(list_of(json!([[0, 1, 2, "a"], [0, 1, "a", null], ["a", "b", 0, 1], [0, 0, 0, 0], [[0], [0], [1]]])));
+    let names = ["a", "b", "c", "d"];
+    for n in names {
+        for x in few.iter().chain(&small) {
+            out.push(json!({n: x}));
+        }
+        for m in names.iter().filter(|&&m| m != n) {
+            for x in &few {
+                out.extend(few.iter().map(|y| json!({n: x, *m: y})));
+            }
+            for x in &small {
+                out.extend([json!({n: x, *m: 0}), json!({*m: "a", n: x})]);
+            }
+            for l in names.iter().filter(|&&l| l != n && l != *m) {
+                out.extend([json!({n: 0, *m: 0, *l: 0}), json!({n: 0, *m: "a", *l: "a"}), json!({n: "a", *m: 0, *l: 0})]);
+            }
+        }
+    }
+    out.extend([json!({"a": 0, "b": 0, "c": 0, "d": 0}), json!({"d": 0, "c": 0, "b": 0, "a": 0})]);
+    out
+}
