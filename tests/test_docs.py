@@ -10,6 +10,7 @@ import ast
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,13 @@ def blocks_of(document: Path) -> list[tuple[int, str, str]]:
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks_of(d)], ids=lambda d: d.relative_to(ROOT).as_posix())
 def test_python_of_a_document_runs(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    namespace: dict[str, object] = {"__name__": "document"}
+    module = types.ModuleType("document")
+    monkeypatch.setitem(sys.modules, "document", module)  # dataclasses look their module up
     for _, flags, code in blocks_of(document):
         assert flags in ("", "no-run"), f"unknown flag `{flags}`"
         ast.parse(code, filename=str(document))
         if not flags:
-            exec(compile(code, str(document), "exec"), namespace)
+            exec(compile(code, str(document), "exec"), module.__dict__)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)

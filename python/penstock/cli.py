@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import penstock
 from penstock.errors import GenerationError, GrammarError, LimitError, PenstockError
 
 __all__ = ["main"]
@@ -24,6 +25,7 @@ __all__ = ["main"]
 OK, NO, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 _STOP = 256  # the stop token of the byte vocabulary, after its 256 bytes
 _CHUNK_BYTES = 65_536
+_MAX_CHARACTERS = 8  # beyond ASCII, that a message spells out
 _BENCHMARKS = ("masks", "drafts", "lookaheads", "decode")
 
 
@@ -69,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Make language models write what a schema, a pattern or a grammar allows.",
         epilog="exit codes: 0 done; 1 the answer is no; 2 the command cannot be carried out; 130 interrupted",
     )
-    parser.add_argument("--version", action="version", version=f"penstock {importlib.metadata.version('penstock')}")
+    parser.add_argument("--version", action="version", version=f"penstock {penstock.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_generate(commands)
     _add_check(commands)
@@ -160,8 +162,6 @@ def _generate(options: argparse.Namespace) -> int:
         prompt = [{"role": "user", "content": prompt}]
     output_type = _output_type(options)
     model = _model(options.model)
-    import penstock
-
     generator: Any = penstock.Generator(model, output_type, drafter="auto" if options.draft else None)
     sampling = penstock.Sampling(temperature=options.temperature, seed=options.seed)
     events = generator.stream(prompt, max_tokens=options.max_tokens, sampling=sampling)
@@ -301,8 +301,6 @@ def _located(options: argparse.Namespace, message: str) -> str:
 
 def _compile_for_bytes(options: argparse.Namespace, *, strict: bool = True) -> Any:
     """Compile the language for a vocabulary of 256 single bytes and a stop token, so that token ids are bytes."""
-    import penstock
-
     vocabulary = [bytes([value]) for value in range(256)] + [b""]
     info = penstock.TokenizerInfo(vocabulary, stop_token_ids=[_STOP], special_token_ids=[_STOP])
     compiler: Any = penstock.GrammarCompiler(info)
@@ -323,8 +321,6 @@ def _trimmed(data: bytes) -> tuple[bytes, bytes]:
 
 def _mistake(compiled: Any, data: bytes, before: bytes = b"") -> _Mistake | None:
     """Return the first mistake of a text, None if it is in the language. before: what stands before it in its file."""
-    import penstock
-
     matcher = penstock.Matcher(compiled)
     num_taken = 0
     while num_taken < len(data):
@@ -347,16 +343,20 @@ def _place(before: bytes) -> tuple[int, int]:
 
 
 def _allowed_next(matcher: Any) -> str:
-    """Say which bytes may come next, as ranges, and whether the text may end."""
-    import penstock
-
-    bitmask = penstock.allocate_token_bitmask(1, _STOP + 1)
-    matcher.fill_next_token_bitmask(bitmask)
-    allowed = [token for token in range(_STOP + 1) if int(bitmask[0][token // 32]) >> (token % 32) & 1]
-    parts = [_quoted_range(first, last) for first, last in _ranges([byte for byte in allowed if byte < _STOP])]
+    """Say which characters may come next, as ranges, and whether the text may end."""
+    allowed = _allowed_bytes(matcher)
+    parts = [_quoted_range(first, last) for first, last in _ranges([byte for byte in allowed if byte < 0x80])]
+    parts += _other_characters(matcher, [byte for byte in allowed if 0x80 <= byte < _STOP])
     if _STOP in allowed:
         parts.append("the end of the text")
     return " or ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else (parts or ["nothing"])[0]
+
+
+def _allowed_bytes(matcher: Any) -> list[int]:
+    """Return the bytes that may come next, ascending, and `_STOP` where the text may end."""
+    bitmask = penstock.allocate_token_bitmask(1, _STOP + 1)
+    matcher.fill_next_token_bitmask(bitmask)
+    return [token for token in range(_STOP + 1) if int(bitmask[0][token // 32]) >> (token % 32) & 1]
 
 
 def _ranges(values: Iterable[int]) -> list[tuple[int, int]]:
@@ -370,13 +370,34 @@ def _ranges(values: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def _quoted_range(first: int, last: int) -> str:
-    if first >= 0x80:
-        return "a character outside ASCII" if last - first > 16 else f"the bytes {first:#04x} to {last:#04x}"
-    if last >= 0x80:
-        return f"{_quoted_byte(first)} to {_quoted_byte(0x7F)}, a character outside ASCII"
     if last - first < 2:
         return ", ".join(_quoted_byte(byte) for byte in range(first, last + 1))
     return f"{_quoted_byte(first)} to {_quoted_byte(last)}"
+
+
+def _other_characters(matcher: Any, allowed: Sequence[int]) -> list[str]:
+    """Spell the characters that start with these bytes beyond ASCII, or name them all at once where they are many."""
+    if not allowed:
+        return []
+    found: list[bytes] = []
+    heads = [bytes([byte]) for byte in allowed]
+    while heads and len(heads) + len(found) <= _MAX_CHARACTERS:
+        head = heads.pop()
+        after = matcher.fork()
+        after.accept_bytes(head)
+        spelt = [head + bytes([byte]) for byte in _allowed_bytes(after) if 0x80 <= byte < 0xC0]
+        found += [text for text in spelt if _is_character(text)]
+        heads += [text for text in spelt if not _is_character(text)]
+    if heads or not 0 < len(found) <= _MAX_CHARACTERS:
+        return ["a character outside ASCII"]
+    return [f"`{text.decode()}`" for text in sorted(found)]
+
+
+def _is_character(text: bytes) -> bool:
+    try:
+        return len(text.decode()) == 1
+    except UnicodeDecodeError:
+        return False
 
 
 def _quoted_byte(byte: int) -> str:
@@ -404,8 +425,8 @@ def _counted(rows: Sequence[Any]) -> str:
 
 
 def _print_rows(rows: Iterable[tuple[str, str, str]]) -> None:
-    for pointer, keyword, reason in rows:
-        print(f"  {pointer or '(root)'}  {keyword}" + (f": {reason}" if reason else ""))
+    for pointer, keyword, reason in sorted(rows):
+        print(f"  {pointer or '(root)'}  {keyword}" + (f": {reason}" if reason not in ("", "enforced") else ""))
 
 
 # bench.
