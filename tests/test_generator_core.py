@@ -1,4 +1,4 @@
-"""Values of real types from the bundled model and the real matcher: valid whatever the model thinks, one text however drafted."""
+"""Values of real types from the bundled model and the real matcher: always valid, one text however drafted."""
 
 from __future__ import annotations
 

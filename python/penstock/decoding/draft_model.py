@@ -86,7 +86,8 @@ class _Session:
         matcher = None if sequence.matcher is None else sequence.matcher.fork()
         state = sequence.state
         ahead = SamplingState(state.sampling, state.noise, state.prompt_ids, list(state.output_ids), state.processor)
-        missing, drafts = written[self._num_cached :], []
+        missing = written[self._num_cached :]
+        drafts: list[int] = []
         while len(drafts) < num_tokens:
             parent = len(self._fed) - 1
             growth = Growth(missing, list(range(parent, parent + len(missing))), 1)
