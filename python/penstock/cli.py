@@ -345,7 +345,8 @@ def _place(before: bytes) -> tuple[int, int]:
 def _allowed_next(matcher: Any) -> str:
     """Say which characters may come next, as ranges, and whether the text may end."""
     allowed = _allowed_bytes(matcher)
-    parts = [_quoted_range(first, last) for first, last in _ranges([byte for byte in allowed if byte < 0x80])]
+    ranges = _ranges([byte for byte in allowed if byte < 0x80])
+    parts = [part for first, last in ranges for part in _quoted_range(first, last)]
     parts += _other_characters(matcher, [byte for byte in allowed if 0x80 <= byte < _STOP])
     if _STOP in allowed:
         parts.append("the end of the text")
@@ -369,10 +370,10 @@ def _ranges(values: Iterable[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _quoted_range(first: int, last: int) -> str:
+def _quoted_range(first: int, last: int) -> list[str]:
     if last - first < 2:
-        return ", ".join(_quoted_byte(byte) for byte in range(first, last + 1))
-    return f"{_quoted_byte(first)} to {_quoted_byte(last)}"
+        return [_quoted_byte(byte) for byte in range(first, last + 1)]
+    return [f"{_quoted_byte(first)} to {_quoted_byte(last)}"]
 
 
 def _other_characters(matcher: Any, allowed: Sequence[int]) -> list[str]:
