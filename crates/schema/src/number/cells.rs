@@ -18,9 +18,9 @@ pub(super) struct Point {
 pub(super) struct Cell {
     pub low: BigUint,
     pub high: BigUint,
-    /// The number of decimal digits of `low` (0 for zero) and of `high`.
-    pub low_length: i64,
-    pub high_length: i64,
+    /// Not more than the number of decimal digits of `low`, and not less than that of `high`.
+    pub least_length: i64,
+    pub most_length: i64,
     pub choices: Vec<Choice>,
 }
 
@@ -30,8 +30,8 @@ pub(super) struct Choice {
     pub multiple: Modulus,
     /// Whether any modulus is asked for; if not, `multiple` is one step.
     pub is_multiple: bool,
-    /// The number of decimal digits of `multiple`.
-    pub length: i64,
+    /// Not more than the number of decimal digits of `multiple`.
+    pub least_length: i64,
     pub no_multiples: Vec<BigUint>,
 }
 
@@ -68,8 +68,8 @@ impl Side {
             let choices = known.as_ref().map(|known| known.1.clone()).unwrap_or_default();
             if !choices.is_empty() && low + 1u8 < *high {
                 side.cells.push(Cell {
-                    low_length: length(low),
-                    high_length: length(high),
+                    least_length: least_length(low),
+                    most_length: most_length(high),
                     low: low.clone(),
                     high: high.clone(),
                     choices,
@@ -147,7 +147,7 @@ fn choice(program: &Program, set: u32) -> Option<Choice> {
     }
     let implied = no_multiples.iter().any(|no| &multiple % no == BigUint::ZERO);
     (!implied).then(|| Choice {
-        length: length(&multiple),
+        least_length: least_length(&multiple),
         multiple: Modulus::new(multiple),
         is_multiple: set != 0,
         no_multiples,
@@ -166,19 +166,27 @@ fn greatest_common_divisor(a: &BigUint, b: &BigUint) -> BigUint {
     a
 }
 
-fn length(value: &BigUint) -> i64 {
-    if *value == BigUint::ZERO {
-        0
-    } else {
-        value.to_string().len() as i64
-    }
+/// At most the number of decimal digits, and at most two below it: a length from the bits, without a division.
+fn least_length(value: &BigUint) -> i64 {
+    (value.bits() as i64 * 30_103 / 100_000 - 1).max(0)
+}
+
+/// At least the number of decimal digits, and at most two above it.
+fn most_length(value: &BigUint) -> i64 {
+    value.bits() as i64 * 30_103 / 100_000 + 2
 }
 
 fn point(steps: &BigUint, grid: &Grid) -> Point {
+    // Most marks are short integers: spelling out all places would cost more than all the rest.
+    let one = grid.power(grid.places);
+    let (steps, places) = match steps % one == BigUint::ZERO {
+        true => (&(steps / one), 0),
+        false => (steps, grid.places),
+    };
     let text = steps.to_string();
     let digits = text.trim_end_matches('0');
     Point {
-        exponent: (text.len() - digits.len()) as i64 - grid.places,
+        exponent: (text.len() - digits.len()) as i64 - places,
         digits: digits.as_bytes().to_vec(),
     }
 }
@@ -188,7 +196,7 @@ impl Choice {
     pub fn step(&self, power: i64) -> BigUint {
         let twos = (self.multiple.twos as i64 + self.multiple.tens).max(power);
         let fives = (self.multiple.fives as i64 + self.multiple.tens).max(power);
-        &self.multiple.odd * BigUint::from(5u8).pow(fives as u32) << twos
+        (&self.multiple.odd * BigUint::from(5u8).pow(fives as u32)) << twos
     }
 
     /// The first multiple of `step` within `low..=high` that is none of the others.

@@ -313,9 +313,8 @@ impl Numbers {
             };
             // At most two levels deep: a sign, then a digit.
             if let Some(rest) = self.shortest_from(next)? {
-                if best.as_ref().is_none_or(|best| rest.len() + 1 < best.len()) {
-                    best = Some(format!("{}{rest}", char::from(byte)));
-                }
+                let text = format!("{}{rest}", char::from(byte));
+                best = best.into_iter().chain([text]).min_by_key(|text| search::plainness(text));
             }
         }
         Ok(best)

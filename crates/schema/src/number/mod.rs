@@ -74,6 +74,8 @@ pub(crate) struct Grid {
     places: i64,
     /// The least absolute value, in steps, that is no finite double any more.
     bound: BigUint,
+    /// The digits of `bound`, without zeros at the end.
+    bound_digits: Vec<u8>,
     powers: Vec<BigUint>,
 }
 
@@ -91,6 +93,7 @@ impl Grid {
             max_exponent: max_exponent.into(),
             max_exponent_digits: max_exponent.to_string().len() as u32 + 1,
             places,
+            bound_digits: bound.to_string().trim_end_matches('0').into(),
             bound: bound * &powers[places as usize],
             powers,
         }
@@ -119,8 +122,12 @@ impl Spec {
     fn new(grid: &Grid, goal: &NumberFormula, parts: &[NumberFormula]) -> Spec {
         let program = Program::new(grid, goal, parts);
         let sides = Side::new(&program, grid, false).and_then(|above| Ok([above, Side::new(&program, grid, true)?]));
-        let finite = BigInt::from(grid.bound.clone());
-        let mut comparators = vec![comparator(&finite, grid), comparator(&-finite, grid)];
+        let finite = |negative| Comparator {
+            negative,
+            magnitude: grid.max_magnitude(),
+            digits: grid.bound_digits.clone(),
+        };
+        let mut comparators = vec![finite(false), finite(true)];
         for atom in &program.atoms {
             match atom {
                 Atom::AtLeast(bound) if *bound != BigInt::ZERO => comparators.push(comparator(bound, grid)),

@@ -102,7 +102,7 @@ impl Mantissa {
     /// What to write so that the value becomes the coefficient, followed by the digits `more`, with the point `scale` places
     /// to the right of the coefficient's last digit. The scale must be one of [`Mantissa::scales`].
     pub fn completion(&self, scale: i64, more: &[u8], grid: &Grid) -> String {
-        const LONGEST_WHOLE: i64 = 25;
+        const LONGEST_WHOLE: i64 = 15;
         let text = std::str::from_utf8(more).expect("digits are ASCII");
         if self.stage != Stage::Whole {
             let exponent = exponent_text(scale + self.num_places);

@@ -151,7 +151,7 @@ impl Program {
             let spare = power.unsigned_abs();
             let twos = mantissa.trailing_zeros().unwrap_or(0);
             let (odd, fives) = without_fives(&mantissa >> twos);
-            odd * BigUint::from(5u8).pow(fives.saturating_sub(spare) as u32) << twos.saturating_sub(spare)
+            (odd * BigUint::from(5u8).pow(fives.saturating_sub(spare) as u32)) << twos.saturating_sub(spare)
         };
         let modulus = Modulus::new(steps);
         let found = self.moduli.iter().position(|known| known.value == modulus.value);

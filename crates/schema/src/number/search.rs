@@ -39,7 +39,7 @@ pub(super) fn short_text(side: &Side, mantissa: &Mantissa, grid: &Grid) -> Resul
     }
     let spell = |witness: Witness| mantissa.completion(witness.scale, &witness.more, grid);
     let points = side.points.iter().filter_map(|point| reach_point(point, mantissa, grid));
-    let mut best = points.map(spell).min_by_key(String::len);
+    let mut best = points.map(spell).min_by_key(|text| plainness(text));
     for digits in [0, 1, 2, 3, 5, 8, 16, 32, 64]
         .into_iter()
         .filter(|&digits| digits < room)
@@ -50,13 +50,16 @@ pub(super) fn short_text(side: &Side, mantissa: &Mantissa, grid: &Grid) -> Resul
         }
         if let Some(witness) = reach_cells(side, mantissa, grid, digits)? {
             let text = spell(witness);
-            if best.as_ref().is_none_or(|best| text.len() < best.len()) {
-                best = Some(text);
-            }
+            best = best.into_iter().chain([text]).min_by_key(|text| plainness(text));
             break;
         }
     }
     Ok(best)
+}
+
+/// Literals without an exponent come first, then those without a point, then short ones.
+pub(super) fn plainness(text: &str) -> (bool, bool, usize) {
+    (text.contains('e'), text.contains('.'), text.len())
 }
 
 fn reach_point(point: &Point, mantissa: &Mantissa, grid: &Grid) -> Option<Witness> {
@@ -130,15 +133,16 @@ fn reach_cells(side: &Side, mantissa: &Mantissa, grid: &Grid, digits: i64) -> Re
 fn scales(cell: &Cell, choice: &Choice, mantissa: &Mantissa, grid: &Grid, digits: i64) -> Vec<i64> {
     let (low, high) = mantissa.scales(grid);
     let num_significant = mantissa.significant.len() as i64;
-    // At scale s a nonzero coefficient reaches numbers of exactly this many digits more than s (a zero one: at most).
+    // At scale s a nonzero coefficient reaches numbers of exactly this many digits more than s (a zero one: at most). The cell's
+    // lengths are estimates to the safe side.
     let ahead = num_significant + grid.places;
-    let mut least = cell.low_length - ahead;
+    let mut least = cell.least_length - ahead;
     if choice.is_multiple {
-        least = least.max(choice.length - ahead);
+        least = least.max(choice.least_length - ahead);
     }
     let most = match num_significant {
-        0 => cell.high_length + digits - grid.places,
-        _ => cell.high_length - ahead,
+        0 => cell.most_length + digits - grid.places,
+        _ => cell.most_length - ahead,
     };
     let mut scales: Vec<i64> = (low.max(least)..=high.min(most)).collect();
     let home = -mantissa.num_places;
