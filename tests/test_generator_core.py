@@ -18,6 +18,7 @@ pytest.importorskip("safetensors")
 import penstock
 from penstock import Choice, Ebnf, Generator, JsonSchema, Regex, Sampling, models
 from penstock.decoding import Lookahead
+from penstock.decoding.sequence import Sequence as Text
 from penstock.drafting import RetrievalDrafter
 
 PROMPT = "Text: Anna Miller is 34 years old and lives in Berlin.\nFields: name, age\nJSON:"
@@ -96,12 +97,39 @@ def test_hot_samples_are_always_valid(model) -> None:
 
 def test_a_text_cut_anywhere_can_be_closed(model) -> None:
     generate = Generator(model, Order, drafter=None)
-    for size in range(1, 20):
+    for size in (1, 3, 7, 19):
         result = generate.run(PROMPT, max_tokens=size, on_length="close", sampling=HOT)
         assert isinstance(result.value, Order)
         assert (
             result.finish_reason == ("closed" if len(result.token_ids) == size else "stop") or result.finish_reason == "length"
         )
+
+
+@pytest.mark.parametrize("name", ["model", "list", "choice"])
+def test_masks_filled_while_a_device_works_change_nothing(model, name) -> None:
+    """A context that can be launched: the masks of all nodes are filled before the logits are asked for."""
+    other = models.tiny()
+    new_context, order = other.new_context, []
+
+    def launching():
+        context = new_context()
+
+        def launch(growths):
+            order.append("launched")
+            return lambda: (order.append("waited"), context.extend(growths))[1]
+
+        context.launch = launch
+        return context
+
+    other.new_context = launching
+    fill = Text.fill_bitmasks
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "fill_bitmasks", lambda self: (order.append("filled"), fill(self))[1])
+        strategy = Lookahead(RetrievalDrafter(), budget=24)
+        found = Generator(other, TYPES[name], strategy=strategy).run(PROMPT, sampling=HOT, max_tokens=60, on_length="close")
+    expected = Generator(model, TYPES[name], drafter=None).run(PROMPT, sampling=HOT, max_tokens=60, on_length="close")
+    assert found.token_ids == expected.token_ids
+    assert order[:3] == ["launched", "filled", "waited"]
 
 
 def test_streams_of_real_types(model) -> None:

@@ -99,8 +99,11 @@ class Sequence:
         return row
 
     def fill_bitmasks(self) -> None:
-        """Fill the masks of the open tree's nodes; the engine calls it while a device computes."""
-        if self.matcher is None or self.open_tree is None or not hasattr(self.matcher, "fill_draft_tree_bitmask"):
+        """Fill the masks that the walk will ask for; the engine calls it while a device computes."""
+        if self.matcher is None:
+            return
+        if self.open_tree is None or not hasattr(self.matcher, "fill_draft_tree_bitmask"):
+            self.bitmask()
             return
         from penstock import DraftTree
 
