@@ -1,7 +1,8 @@
 """Builds the tokenizer of the tiny model: byte-level BPE, 2,048 entries, trained on the prompts and answers of the tasks.
 
-The pre-tokenizer is GPT-2's with two changes that make copying easier. A word with a capital letter never carries the
-space before it, so a name is the same tokens after a space and after a quote. Digits come in pairs from the left.
+The pre-tokenizer is GPT-2's with two changes that make copying exact. A word never carries the space before it, so it is
+the same tokens after a space, after a quote and in a key; with " city" and "city" apart, the model copied the pieces of the
+one where the other was due. Digits come in pairs from the left.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, proce
 
 VOCAB_SIZE = 2048
 PAD, BOS, EOS, USER, ASSISTANT = SPECIAL_TOKENS = ["<|pad|>", "<|bos|>", "<|eos|>", "<|user|>", "<|assistant|>"]
-PATTERN = r" ?\p{Ll}[\p{Ll}\p{M}]*|\p{Lu}[\p{Ll}\p{M}]+|\p{Lu}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+|\p{L}+"
+PATTERN = r"\p{Ll}[\p{Ll}\p{M}]*|\p{Lu}[\p{Ll}\p{M}]+|\p{Lu}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+|\p{L}+"
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}{{ '<|assistant|>' + message['content'] + eos_token }}"

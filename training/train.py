@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM
 
-LENGTHS = range(32, 321, 16)  # padded lengths of a batch, in tokens; longer tasks are left out
+LENGTHS = range(32, 369, 16)  # padded lengths of a batch, in tokens; longer tasks are left out
 CHUNK = 1024  # tasks drawn at a time and sorted by length
 
 
@@ -76,26 +76,6 @@ def batches(
         yield from ready
 
 
-def copy_batch(rng: random.Random, tokens: int, length: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random pieces and then the same pieces in another order: what is left of a piece follows from its first token.
-
-    Returns (input ids, labels) as `batches` does. They ask for copying of any token, in texts that cannot be learnt by heart.
-    """
-    rows = tokens // length
-    inputs, labels = torch.zeros(rows, length, dtype=torch.long), torch.full((rows, length), -100)
-    for row in range(rows):
-        pieces = [[rng.randrange(len(SPECIAL_TOKENS), VOCAB_SIZE) for _ in range(rng.randint(2, 6))] for _ in range(7)]
-        first = [token for piece in pieces for token in piece]
-        rng.shuffle(pieces)
-        again = [(token, index > 0) for piece in pieces for index, token in enumerate(piece)]
-        ids = (first + [token for token, _ in again])[:length]
-        inputs[row, : len(ids)] = torch.tensor(ids)
-        for position, (token, known) in enumerate(again[: length - len(first)], start=len(first)):
-            if known:
-                labels[row, position] = token
-    return inputs, labels
-
-
 def pad_rows(rows: list[tuple[list[int], list[int]]], length: int) -> tuple[torch.Tensor, torch.Tensor]:
     inputs = torch.full((len(rows), length), SPECIAL_TOKENS.index(PAD))
     labels = torch.full((len(rows), length), -100)
@@ -128,11 +108,6 @@ def build_optimizers(model: LlamaForCausalLM, args: argparse.Namespace) -> list[
 def lr_scale(step: int, steps: int, decay_steps: int) -> float:
     """Rises over 100 steps, stays, and falls along a line to a fiftieth over the last `decay_steps`."""
     return min(1.0, (step + 1) / 100, 0.02 + 0.98 * (steps - step) / decay_steps)
-
-
-def copy_share(step: int) -> float:
-    """The share of batches that only copy: most of the first 200, none after 600."""
-    return min(0.8, max(0.0, (600 - step) / 500))
 
 
 def save_checkpoint(path: Path, state: dict) -> None:
@@ -225,11 +200,10 @@ def run_steps(args: argparse.Namespace, run: Run, tokenizer: Tokenizer, device: 
     body = torch.compile(run.model.model, dynamic=False) if args.compile else run.model.model
     rng = random.Random(args.seed + run.step)
     data = batches(tokenizer, args.seed + 1000 + run.step, args.batch_tokens, lambda: difficulty(rng, run.step))
-    losses: dict[bool, float | None] = {False: None, True: None}
+    mean_loss = None
     progress = tqdm(total=args.steps, initial=run.step, unit="step", mininterval=10)
     while run.step < args.steps:
-        copying = rng.random() < copy_share(run.step)
-        inputs, labels = copy_batch(rng, args.batch_tokens) if copying else next(data)
+        inputs, labels = next(data)
         for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
             group["lr"] = group["peak_lr"] * lr_scale(run.step, args.steps, args.decay_steps)
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
@@ -242,9 +216,9 @@ def run_steps(args: argparse.Namespace, run: Run, tokenizer: Tokenizer, device: 
         run.step += 1
         run.tokens_seen += int((inputs != SPECIAL_TOKENS.index(PAD)).sum())
         update_average(run.average, run.model, run.step)
-        losses[copying] = loss.item() if losses[copying] is None else 0.97 * losses[copying] + 0.03 * loss.item()
+        mean_loss = loss.item() if mean_loss is None else 0.97 * mean_loss + 0.03 * loss.item()
         progress.update()
-        progress.set_postfix(loss=losses[False], copy_loss=losses[True], tokens=f"{run.tokens_seen / 1e6:.2f}M", refresh=False)
+        progress.set_postfix(loss=f"{mean_loss:.3f}", tokens=f"{run.tokens_seen / 1e6:.2f}M", refresh=False)
         if run.step % args.save_every == 0:
             save_checkpoint(args.out / "checkpoint.pt", run.state())
             export(args.out, run.average, tokenizer)
