@@ -165,8 +165,8 @@ impl Inner {
         true
     }
 
-    /// Forgets a namespace that holds nothing and that nobody uses. Namespaces are cloned under the ledger's lock alone, so a count of one
-    /// means that nobody else holds it.
+    /// Forgets a namespace that holds nothing and that nobody uses. Namespaces are cloned under the ledger's lock alone, so a
+    /// count of one means that nobody else holds it.
     fn tidy(ledger: &mut Ledger, name: &str) {
         let unused = |known: &Arc<Namespace>| Arc::strong_count(known) == 1 && known.read().num_tokens() == 0;
         if ledger.namespaces.get(name).is_some_and(unused) {
@@ -427,8 +427,8 @@ impl Request {
         Ok(tree)
     }
 
-    /// Ends the request; its output becomes searchable for others if it shares. Calling it again does nothing. Cost: linear in
-    /// the output.
+    /// Ends the request; its output becomes searchable for others if it shares, unless it alone could fill the index. Calling
+    /// it again does nothing. Cost: linear in the output.
     pub fn finish(&mut self) {
         if self.shared.take().is_none() {
             return;

@@ -1,8 +1,8 @@
 //! Drafts by retrieval: what followed these tokens before is proposed again, as a tree that one forward pass verifies.
 //!
 //! `RetrievalIndex` blends every earlier occurrence of the current suffix (own text first, other requests' outputs
-//! at half weight) and grows the most probable tree. `TrieStore` is the trie of the Lookahead paper (arXiv 2312.12728), with its
-//! parameters, as a second representation. Neither can change what a model writes: drafts are verified.
+//! at less than half its weight) and grows the most probable tree. `TrieStore` is the trie of the Lookahead paper (arXiv
+//! 2312.12728), with its parameters, as a second representation. Neither can change what a model writes: drafts are verified.
 //! Start reading at `index`, then `tree` (the search), `blend` (the probabilities) and `store` (the memory).
 
 mod blend;

@@ -1,7 +1,7 @@
 //! The sampler's noise, for drafts of sampled text.
 //!
-//! At temperature 1 the sampler takes argmax(log p + G), where G is a hash of (seed, sample, output index, token). A drafter that
-//! reads the same G knows which tokens are favoured. It cannot change the text: the sampler never asks it.
+//! At temperature 1 the sampler takes argmax(log p + G), where G is a hash of (seed, sample, output index, token). A drafter
+//! that reads the same G knows which tokens are favoured. It cannot change the text: the sampler never asks it.
 
 /// Whose noise to read: the seed and the number of the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

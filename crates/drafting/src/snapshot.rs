@@ -1,9 +1,9 @@
 //! Finished outputs as bytes, to warm an index up after a restart.
 //!
-//! Little endian: magic (8 bytes), version u32, fingerprint of the vocabulary u64, number of outputs u32; per output the length of
-//! its namespace u32, the namespace in UTF-8, its number of tokens u32, the tokens i32; at the end a 64-bit FNV-1a of all before it.
-//! Tokens are stored and nothing else: the links are built again, so no file can forge them. Everything is checked before the
-//! first output is added.
+//! Little endian: magic (8 bytes), version u32, fingerprint of the vocabulary u64, number of outputs u32; per output the length
+//! of its namespace u32, the namespace in UTF-8, its number of tokens u32, the tokens i32; at the end a 64-bit FNV-1a of all
+//! before it. Tokens are stored and nothing else: the links are built again, so no file can forge them. Everything is checked
+//! before the first output is added.
 use crate::error::DraftingError;
 use crate::index::RetrievalIndex;
 

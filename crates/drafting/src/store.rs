@@ -344,8 +344,8 @@ impl Store {
 
 const GRAM_SEED: u64 = 0x243f_6a88_85a3_08d3;
 
-/// Key of the k-gram that a token makes longer by one, to the left. Every candidate is compared token by token later, so a collision
-/// costs a wasted step on a chain and never a wrong draft.
+/// Key of the k-gram that a token makes longer by one, to the left. Every candidate is compared token by token later, so a
+/// collision costs a wasted step on a chain and never a wrong draft.
 #[inline]
 fn gram_key(key: u64, token: i32) -> u64 {
     let mixed = (key ^ (token as u32 as u64 + 1)).wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -1,8 +1,9 @@
 //! The search: from the places that match the text to the most probable tree of a given size.
 //!
-//! Places are gathered once, at the root, and handed down: a child keeps those of its parent's places that continue with its token. So a
-//! node costs what its places cost, and the whole tree O(budget) heap operations. Nodes leave the heap in the order of their
-//! estimated probability of being reached; that order is the order of the tree, so every prefix of it is the best tree of its size.
+//! Places are gathered once, at the root, and handed down: a child keeps those of its parent's places that continue with its
+//! token. So a node costs what its places cost, and the whole tree O(budget) heap operations. Nodes leave the heap in the order
+//! of their estimated probability of being reached; that order is the order of the tree, so every prefix of it is the best tree
+//! of its size.
 use crate::blend::{Blend, BlendOptions, Place, MAX_MATCH};
 use crate::noise::{Noise, MEDIAN_FACTOR};
 use crate::store::{Store, MAX_GRAM, NONE};
@@ -121,7 +122,8 @@ pub(crate) struct TreeBuilder {
     places: Vec<Place>,
     nodes: Vec<Node>,
     entries: Vec<Entry>,
-    // Bits of the probability (positive f64s are ordered as their bits are) and number of the entry: earlier ones first among equals.
+    // Bits of the probability (positive f64s are ordered as their bits are) and number of the entry: earlier ones first among
+    // equals.
     heap: BinaryHeap<(u64, Reverse<u32>)>,
     frequent: Vec<(i32, f64)>,
     offsets: Vec<u32>,
@@ -194,8 +196,8 @@ impl TreeBuilder {
         merge_frequent(stores, self.options.other_weight, &mut self.frequent);
     }
 
-    /// With a cost, a node pays as long as r p / a exceeds what the tree yields for its cost; since nodes come in the order of p, the
-    /// first that does not pay ends the search at the best prefix.
+    /// With a cost, a node pays as long as r p / a exceeds what the tree yields for its cost; since nodes come in the order of
+    /// p, the first that does not pay ends the search at the best prefix.
     fn raise_threshold(&mut self, limits: &Limits, tree: &Proposal) {
         if let Some(cost) = limits.width_cost {
             let width = (tree.token_ids.len() - 1) as f64;
@@ -468,14 +470,15 @@ impl TreeBuilder {
     }
 }
 
-/// All places after a frequent token match by one token: if they agree, and all are own, the blend gives them this. Without a place, the
-/// most frequent token may get as much as its share.
+/// All places after a frequent token match by one token: if they agree, and all are own, the blend gives them this. Without a
+/// place, the most frequent token may get as much as its share.
 fn most_after_frequent(options: &BlendOptions) -> f64 {
     let places = PLACES_AFTER_FREQUENT as f64 * options.other_weight.max(1.0);
     (places / (places + options.strength)).max(options.frequent_share)
 }
 
-/// Finds earlier places that end like the text, newest first along the chains of 4, 3, 2 and 1 tokens, and sorts them by match length.
+/// Finds earlier places that end like the text, newest first along the chains of 4, 3, 2 and 1 tokens, and sorts them by match
+/// length.
 fn gather(stores: &Stores, max_places: usize, suffix: &mut Vec<i32>, places: &mut Vec<Place>) {
     suffix.clear();
     let mut position = stores.last;

@@ -1,10 +1,11 @@
-//! The trie of the Lookahead paper (arXiv 2312.12728), a second representation beside `RetrievalIndex`, with the paper's parameters.
+//! The trie of the Lookahead paper (arXiv 2312.12728), a second representation beside `RetrievalIndex`, with the paper's
+//! parameters.
 //!
-//! Every window of `branch_length` tokens behind a token is a branch. A node counts how often it occurred in the running request's
-//! prompt and how often in outputs; a query of the last tokens finds a node, and the branches behind it are the draft.
-//! Deviations, each a repair: a request's prompt branches live in a trie of its own, so ending it eliminates exactly them; tokens
-//! and the border of prompt and output are searchable at once; the shorter query adds to what the longer one found; nodes are
-//! taken best first, so that many equal branches do not starve all but one; one bound covers all trees.
+//! Every window of `branch_length` tokens behind a token is a branch. A node counts how often it occurred in the running
+//! request's prompt and how often in outputs; a query of the last tokens finds a node, and the branches behind it are the
+//! draft. Deviations, each a repair: a request's prompt branches live in a trie of its own, so ending it eliminates exactly
+//! them; tokens and the border of prompt and output are searchable at once; the shorter query adds to what the longer one
+//! found; nodes are taken best first, so that many equal branches do not starve all but one; one bound covers all trees.
 //! Cost: insertion O(branch_length) a token, about 36 bytes a node; a draft O(budget log budget).
 use crate::error::DraftingError;
 use crate::tree::{Proposal, Source};
@@ -21,7 +22,8 @@ const ROOT: u32 = 0;
 pub enum TrieMode {
     /// Branches that share a prefix share its nodes: the paper's best.
     Hierarchical,
-    /// Separate branches: a shared prefix is paid for once per branch. (A `DraftTree` joins it, so fewer nodes than paid for come out.)
+    /// Separate branches: a shared prefix is paid for once per branch. (A `DraftTree` joins it, so fewer nodes than paid for
+    /// come out.)
     Parallel,
     /// The single best branch.
     OneBranch,
@@ -408,8 +410,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Takes the best nodes behind `start`, each after its parent. A count never exceeds its parent's, so no subtree needs to be
-    /// read to know its best node.
+    /// Takes the best nodes behind `start`, each after its parent. A count never exceeds its parent's, so no subtree needs to
+    /// be read to know its best node.
     fn grow(&mut self, start: Pair, until: usize, source: TrieSource) {
         let mut heap = BinaryHeap::new();
         self.offer(&mut heap, start, 0, 0, source);

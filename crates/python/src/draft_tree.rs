@@ -11,8 +11,8 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 ///
 /// Node 0 is the last committed token and its parent is -1; parents come before their children, best nodes first, so that
 /// every beginning of the arrays is a tree. A budget never counts node 0. `logprobs`: natural logarithm of the drafter's belief
-/// in each node given its parent. `sources`: a number from 0 to 255 for each node that says where it came from; `RetrievalIndex`
-/// writes 0 for node 0, 1 for the request's own text, 2 for outputs of others, 3 for frequent tokens.
+/// in each node given its parent. `sources`: a number from 0 to 255 for each node that says where it came from;
+/// `RetrievalIndex` writes 0 for node 0, 1 for the request's own text, 2 for outputs of others, 3 for frequent tokens.
 /// Raises ValueError where the arrays are no tree, LimitError (`draft_tree_too_large`) above 16,384 nodes.
 #[pyclass(name = "DraftTree", module = "penstock", frozen, eq, skip_from_py_object)]
 #[derive(Clone, PartialEq)]

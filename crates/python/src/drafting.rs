@@ -109,8 +109,9 @@ impl PyRetrievalIndex {
     ///
     /// Begin a text; return its session, a context manager.
     ///
-    /// Its output, never its prompt, becomes searchable for others of the same namespace when it finishes, unless `share` is False.
-    /// Drafts reveal by their speed what others wrote: keep tenants in namespaces of their own. Cost: linear in the prompt.
+    /// Its output, never its prompt, becomes searchable for others of the same namespace when it finishes, unless `share` is
+    /// False. Drafts reveal by their speed what others wrote: keep tenants in namespaces of their own. Cost: linear in the
+    /// prompt.
     #[pyo3(signature = (prompt_ids, *, share=true, namespace=""))]
     fn start(&self, py: Python<'_>, prompt_ids: Vec<i32>, share: bool, namespace: &str) -> PyResult<PyRetrievalRequest> {
         let start = || self.index.start(&prompt_ids, share, namespace);
@@ -182,7 +183,8 @@ impl PyRetrievalIndex {
     /// restore(data, *, fingerprint=0)
     /// --
     ///
-    /// Add the outputs of `to_bytes`; return how many there were. Nothing is executed and nothing is added unless all of it is sound.
+    /// Add the outputs of `to_bytes`; return how many there were. Nothing is executed and nothing is added unless all of it is
+    /// sound.
     ///
     /// Raises PenstockError (`snapshot_refused`) for foreign, damaged or newer data and for another vocabulary's.
     #[pyo3(signature = (data, *, fingerprint=0))]
@@ -224,7 +226,8 @@ impl PyRetrievalRequest {
     /// extend(token_ids)
     /// --
     ///
-    /// Append committed tokens; they are searchable at once. Cost: below a microsecond a token. Raises RuntimeError when finished.
+    /// Append committed tokens; they are searchable at once. Cost: below a microsecond a token. Raises RuntimeError when
+    /// finished.
     fn extend(&self, py: Python<'_>, token_ids: Vec<i32>) -> PyResult<()> {
         door(py, lock(&self.request)?.extend(&token_ids))
     }
@@ -235,8 +238,8 @@ impl PyRetrievalRequest {
     /// Return the most probable continuations: at most `budget` nodes besides node 0, best first.
     ///
     /// `width_cost` a: the budget is a ceiling, and the tree is the one that pays best when a forward over `width` nodes costs
-    /// 1 + a * width plain ones. `noise`: an object with `seed` and `sample` as the sampler has it, for texts sampled at a temperature
-    /// near 1. Cost: O(budget). Raises LimitError above 4,096 nodes, RuntimeError when finished.
+    /// 1 + a * width plain ones. `noise`: an object with `seed` and `sample` as the sampler has it, for texts sampled at a
+    /// temperature near 1. Cost: O(budget). Raises LimitError above 4,096 nodes, RuntimeError when finished.
     #[pyo3(signature = (budget, *, width_cost=None, noise=None))]
     fn propose(
         &self,
@@ -277,10 +280,11 @@ fn read_noise(noise: &Bound<'_, PyAny>) -> PyResult<Noise> {
 /// TrieStore(*, branch_length=12, max_query_length=2, mode="hierarchical", source="mix", output_weight=0.0001, stop_token_ids=(), max_nodes=1048576)
 /// --
 ///
-/// The trie of the Lookahead paper (arXiv 2312.12728) with its parameters. `RetrievalIndex` drafts better; this one is for comparison.
+/// The trie of the Lookahead paper (arXiv 2312.12728) with its parameters. `RetrievalIndex` drafts better; this one is for
+/// comparison.
 ///
-/// `mode`: "hierarchical" (branches share prefixes), "parallel" (each branch is paid for in full) or "one_branch". `source`: "mix",
-/// "prompt" or "output" frequencies. `stop_token_ids`: a query of one token does not start from these. Thread-safe.
+/// `mode`: "hierarchical" (branches share prefixes), "parallel" (each branch is paid for in full) or "one_branch". `source`:
+/// "mix", "prompt" or "output" frequencies. `stop_token_ids`: a query of one token does not start from these. Thread-safe.
 #[pyclass(name = "TrieStore", module = "penstock.drafting", frozen)]
 pub struct PyTrieStore {
     store: TrieStore,
