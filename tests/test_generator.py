@@ -195,8 +195,14 @@ def test_samples_differ_and_the_first_is_the_single_one() -> None:
     single = generate.run("x", sampling=Sampling(temperature=1.0, seed=9), max_tokens=12)
     assert several.samples[0].text == several.text == single.text
     assert len({sample.text for sample in several.samples}) == 3
-    with pytest.raises(ValueError, match="num_samples"):
-        generate("x", sampling=Sampling(num_samples=2))
+    for door in (
+        generate,
+        generate.stream,
+        generate.submit,
+        lambda prompt, sampling: generate.batch([prompt], sampling=sampling),
+    ):
+        with pytest.raises(ValueError, match="num_samples"):
+            door("x", sampling=Sampling(num_samples=2))
 
 
 def test_a_missing_seed_is_drawn_and_recorded() -> None:

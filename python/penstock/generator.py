@@ -141,8 +141,8 @@ class Generator(Generic[T]):
         errors: "raise" raises the first error and cancels the rest; "return" puts errors where their values would be.
         progress: called with (done, total) whenever a prompt is done. results: return `Result` objects instead of values.
         """
-        options = self._options(max_tokens, replace(sampling, num_samples=1), on_length)
-        jobs = [job for prompt in prompts for job in self._jobs(prompt, options)]
+        options = self._options(max_tokens, sampling, on_length)
+        jobs = [self._one_job(prompt, options) for prompt in prompts]
         tally = _Tally(jobs, errors, progress)
         self._drive(jobs, tally.settled)
         return [self._settled(job, errors, results) for job in tally.failed or jobs]
@@ -158,7 +158,7 @@ class Generator(Generic[T]):
         results: bool = False,
     ) -> Iterator[T]:
         """Yield the values of prompts in their order, lazily: only as many prompts are read as are decoded side by side."""
-        options = self._options(max_tokens, replace(sampling, num_samples=1), on_length)
+        options = self._options(max_tokens, sampling, on_length)
         source, window = iter(prompts), deque[Job]()
         engine = self.model.engine
         try:

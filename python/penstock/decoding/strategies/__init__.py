@@ -1,0 +1,1 @@
+"""Strategies that are one generator function each; `decoding/lookahead.py` is the one with drafts."""
