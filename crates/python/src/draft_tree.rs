@@ -4,9 +4,6 @@ use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-/// DraftTree(token_ids, parents, *, logprobs=None, sources=None)
-/// --
-///
 /// Proposed continuations of one text, as a tree; frozen and picklable.
 ///
 /// Node 0 is the last committed token and its parent is -1; parents come before their children, best nodes first, so that
@@ -94,49 +91,31 @@ impl PyDraftTree {
         self.tree.num_nodes()
     }
 
-    /// tolist()
-    /// --
-    ///
     /// Return (token_ids, parents) as two lists. Cost: O(nodes).
     fn tolist(&self) -> (Vec<i32>, Vec<i32>) {
         (self.token_ids(), self.parents())
     }
 
-    /// child(node, token_id)
-    /// --
-    ///
     /// Return the child of `node` that carries `token_id`, or None. Raises IndexError for a node outside the tree.
     fn child(&self, node: usize, token_id: i32) -> PyResult<Option<usize>> {
         Ok(self.tree.child(self.node(node)?, token_id))
     }
 
-    /// children(node)
-    /// --
-    ///
     /// Return the children of `node`, best first. Raises IndexError for a node outside the tree.
     fn children(&self, node: usize) -> PyResult<Vec<usize>> {
         Ok(self.tree.children(self.node(node)?).collect())
     }
 
-    /// path(node)
-    /// --
-    ///
     /// Return the nodes from node 0 to `node`, both included. Raises IndexError for a node outside the tree.
     fn path(&self, node: usize) -> PyResult<Vec<usize>> {
         Ok(self.tree.path(self.node(node)?))
     }
 
-    /// depths()
-    /// --
-    ///
     /// Return the distance of each node from node 0.
     fn depths(&self) -> Vec<u32> {
         self.tree.depths()
     }
 
-    /// attention_mask()
-    /// --
-    ///
     /// Return which nodes each node sees, itself and its ancestors: a numpy bool array [num_nodes, num_nodes].
     fn attention_mask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mask: Vec<u8> = self.tree.attention_mask().into_iter().map(u8::from).collect();

@@ -60,14 +60,12 @@ fn lock<T>(mutex: &Mutex<T>) -> PyResult<MutexGuard<'_, T>> {
         .map_err(|_| PyRuntimeError::new_err("an earlier call failed in the middle; start a new request"))
 }
 
-/// RetrievalIndex(*, max_size_bytes=268435456, max_places=32, other_weight=0.4, strength=3.0, exponent=0.8, knee=14.0, frequent_share=0.4, floor=1e-06)
-/// --
-///
 /// Drafts by retrieval: what followed the last tokens before is proposed again, in this text or in finished ones.
 ///
 /// Thread-safe; many requests share one index. `max_size_bytes` bounds everything that it holds: the oldest finished outputs
 /// are evicted first, and a running text that no longer fits drafts nothing. The other numbers are those of the blend of match
-/// lengths (documented in the crate's `blend.rs`); their defaults serve code, chat and JSON alike.
+/// lengths (documented in the crate's `blend.rs`); None takes the defaults, which serve code, chat and JSON alike: 256 MiB,
+/// 32 places, other_weight 0.4, strength 3, exponent 0.8, knee 14, frequent_share 0.4, floor 1e-6.
 #[pyclass(name = "RetrievalIndex", module = "penstock", frozen)]
 pub struct PyRetrievalIndex {
     index: RetrievalIndex,
@@ -104,9 +102,6 @@ impl PyRetrievalIndex {
         Ok(PyRetrievalIndex { index })
     }
 
-    /// start(prompt_ids, *, share=True, namespace="")
-    /// --
-    ///
     /// Begin a text; return its session, a context manager.
     ///
     /// Its output, never its prompt, becomes searchable for others of the same namespace when it finishes, unless `share` is
@@ -127,9 +122,6 @@ impl PyRetrievalIndex {
         })
     }
 
-    /// insert(token_ids, *, namespace="")
-    /// --
-    ///
     /// Add an output that was written elsewhere, to warm up; return the id to remove it by. Cost: linear.
     #[pyo3(signature = (token_ids, *, namespace=""))]
     fn insert(&self, py: Python<'_>, token_ids: Vec<i32>, namespace: &str) -> PyResult<u64> {
@@ -137,17 +129,11 @@ impl PyRetrievalIndex {
         door(py, id)
     }
 
-    /// remove(request_id)
-    /// --
-    ///
     /// Remove a finished output without a trace; return whether there was one. Cost: linear in it.
     fn remove(&self, py: Python<'_>, request_id: u64) -> bool {
         py.detach(|| self.index.remove(request_id))
     }
 
-    /// clear()
-    /// --
-    ///
     /// Remove all finished outputs. Running requests keep their own text.
     fn clear(&self, py: Python<'_>) {
         py.detach(|| self.index.clear());
@@ -171,18 +157,12 @@ impl PyRetrievalIndex {
         self.index.stats().num_tokens
     }
 
-    /// to_bytes(*, fingerprint=0)
-    /// --
-    ///
     /// Return the finished outputs as bytes, for `restore`. `fingerprint`: a number for the vocabulary that the ids belong to.
     #[pyo3(signature = (*, fingerprint=0))]
     fn to_bytes(&self, py: Python<'_>, fingerprint: u64) -> Vec<u8> {
         py.detach(|| self.index.to_bytes(fingerprint))
     }
 
-    /// restore(data, *, fingerprint=0)
-    /// --
-    ///
     /// Add the outputs of `to_bytes`; return how many there were. Nothing is executed and nothing is added unless all of it is
     /// sound.
     ///
@@ -223,18 +203,12 @@ impl PyRetrievalRequest {
         Ok(lock(&self.request)?.num_tokens())
     }
 
-    /// extend(token_ids)
-    /// --
-    ///
     /// Append committed tokens; they are searchable at once. Cost: below a microsecond a token. Raises RuntimeError when
     /// finished.
     fn extend(&self, py: Python<'_>, token_ids: Vec<i32>) -> PyResult<()> {
         door(py, lock(&self.request)?.extend(&token_ids))
     }
 
-    /// propose(budget, *, width_cost=None, noise=None)
-    /// --
-    ///
     /// Return the most probable continuations: at most `budget` nodes besides node 0, best first.
     ///
     /// `width_cost` a: the budget is a ceiling, and the tree is the one that pays best when a forward over `width` nodes costs
@@ -252,9 +226,6 @@ impl PyRetrievalRequest {
         to_tree(door(py, lock(&self.request)?.propose(budget, width_cost, noise))?)
     }
 
-    /// finish()
-    /// --
-    ///
     /// End the request; its output becomes searchable for others if it shares. Calling it again does nothing.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| lock(&self.request).map(|mut request| request.finish()))
@@ -277,9 +248,6 @@ fn read_noise(noise: &Bound<'_, PyAny>) -> PyResult<Noise> {
     })
 }
 
-/// TrieStore(*, branch_length=12, max_query_length=2, mode="hierarchical", source="mix", output_weight=0.0001, stop_token_ids=(), max_nodes=1048576)
-/// --
-///
 /// The trie of the Lookahead paper (arXiv 2312.12728) with its parameters. `RetrievalIndex` drafts better; this one is for
 /// comparison.
 ///
@@ -319,9 +287,6 @@ impl PyTrieStore {
         })
     }
 
-    /// start(prompt_ids, *, share=True)
-    /// --
-    ///
     /// Begin a text; return its session. Cost: linear in the prompt, times `branch_length`.
     #[pyo3(signature = (prompt_ids, *, share=true))]
     fn start(&self, py: Python<'_>, prompt_ids: Vec<i32>, share: bool) -> PyResult<PyTrieRequest> {
@@ -331,9 +296,6 @@ impl PyTrieStore {
         })
     }
 
-    /// insert(token_ids)
-    /// --
-    ///
     /// Add the branches of an output that was written elsewhere.
     fn insert(&self, py: Python<'_>, token_ids: Vec<i32>) -> PyResult<()> {
         let inserted = py.detach(|| self.store.insert(&token_ids));
@@ -377,26 +339,17 @@ pub struct PyTrieRequest {
 
 #[pymethods]
 impl PyTrieRequest {
-    /// extend(token_ids)
-    /// --
-    ///
     /// Append committed tokens; their branches are searchable at once.
     fn extend(&self, py: Python<'_>, token_ids: Vec<i32>) -> PyResult<()> {
         door(py, lock(&self.request)?.extend(&token_ids))
     }
 
-    /// propose(budget)
-    /// --
-    ///
     /// Return the branches behind the last tokens: at most `budget` nodes besides node 0 (the paper's decoding length).
     fn propose(&self, py: Python<'_>, budget: usize) -> PyResult<PyDraftTree> {
         let proposal = lock(&self.request)?.propose(budget);
         to_tree(door(py, proposal)?)
     }
 
-    /// finish()
-    /// --
-    ///
     /// End the request: its prompt branches go, its output branches are shared if it shares.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| lock(&self.request).map(|mut request| request.finish()))
