@@ -76,7 +76,14 @@ impl Regexes {
     ///
     /// # Errors
     /// `max_emptiness_states`, `max_regex_states`.
-    pub fn live_row(&mut self, term: RegexId) -> Result<Arc<Row>, Limit> {
+    pub fn live_row(&mut self, term: RegexId) -> Result<&Row, Limit> {
+        if !self.pruned[term.0 as usize] {
+            self.prune_row(term)?;
+        }
+        Ok(self.rows[term.0 as usize].as_deref().expect("a pruned row was built"))
+    }
+
+    fn prune_row(&mut self, term: RegexId) -> Result<(), Limit> {
         let row = self.row(term)?;
         let mut dead = Vec::new();
         for &(_, target) in row.pieces() {
@@ -84,12 +91,11 @@ impl Regexes {
                 dead.push(target);
             }
         }
-        if dead.is_empty() {
-            return Ok(row);
+        if !dead.is_empty() {
+            self.rows[term.0 as usize] = Some(Arc::new(row.pruned(&dead)));
         }
-        let pruned = Arc::new(row.pruned(&dead));
-        self.rows[term.0 as usize] = Some(pruned.clone());
-        Ok(pruned)
+        self.pruned[term.0 as usize] = true;
+        Ok(())
     }
 }
 

@@ -103,6 +103,8 @@ pub struct Regexes {
     pub(crate) facts: Vec<Facts>,
     pub(crate) ids: FxHashMap<Node, RegexId>,
     pub(crate) rows: Vec<Option<Arc<Row>>>,
+    /// Whether the dead targets of a row have been taken out.
+    pub(crate) pruned: Vec<bool>,
     pub(crate) live: Vec<Option<bool>>,
     pub(crate) words: Vec<Arc<[Box<[u32]>]>>,
     word_lists: FxHashMap<Arc<[Box<[u32]>]>, u32>,
@@ -128,6 +130,7 @@ impl Regexes {
             facts: Vec::new(),
             ids: FxHashMap::default(),
             rows: Vec::new(),
+            pruned: Vec::new(),
             live: Vec::new(),
             words: Vec::new(),
             word_lists: FxHashMap::default(),
@@ -192,6 +195,7 @@ impl Regexes {
         self.nodes.push(node.clone());
         self.ids.insert(node, id);
         self.rows.push(None);
+        self.pruned.push(false);
         self.live.push(None);
         id
     }

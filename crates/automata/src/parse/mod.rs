@@ -18,7 +18,7 @@ pub enum Dialect {
     Ecma,
     /// The Rust `regex` crate, plus lookahead: `\d \w \s` are Unicode.
     Rust,
-    /// Python's `re` for `str`, except that `$` is the end only: `\d \w \s` are Unicode.
+    /// Python's `re` for `str`, except that `$` is the end only, and `\B` holds in the empty text as from 3.14 on: `\d \w \s` are Unicode.
     Python,
 }
 
