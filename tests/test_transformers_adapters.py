@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from types import SimpleNamespace
 
 import pytest
 from helpers.oracle import Drafts, ToyMatcher, prompt_lookup
@@ -37,10 +38,16 @@ def model():
 
 @pytest.fixture(autouse=True)
 def matcher_of_functions(monkeypatch):
-    """Here a compiled grammar is a function from prefixes to allowed ids."""
-    monkeypatch.setattr(penstock, "Matcher", lambda allowed: ToyMatcher(allowed, {STOP}), raising=False)
+    """Here a compiled grammar is a function from prefixes to allowed ids; it knows one id less than the model has."""
+    monkeypatch.setattr(penstock, "Matcher", lambda grammar: ToyMatcher(grammar, {STOP}))
 
 
+def known(grammar):
+    grammar.tokenizer_info = SimpleNamespace(vocab_size=VOCAB - 1)
+    return grammar
+
+
+@known
 def steps(prefix):
     """Each id within 5 above the one before, modulo 40; a stop from the sixth on, nothing else after twelve."""
     if len(prefix) >= 12:
@@ -110,7 +117,7 @@ def test_dropped_matchers_are_replayed(model, monkeypatch) -> None:
 
 def test_one_grammar_a_prompt(model) -> None:
     def only(token):
-        return lambda prefix: {token} if len(prefix) < 4 else {STOP}
+        return known(lambda prefix: {token} if len(prefix) < 4 else {STOP})
 
     processor = GrammarLogitsProcessor([only(20), only(30)])
     for options in (dict(), dict(num_beams=2), dict(custom_generate=generate)):

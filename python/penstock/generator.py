@@ -314,6 +314,7 @@ class Generator(Generic[T]):
             max_tokens=room,
             stop_token_ids=self.model.stop_token_ids,
             matcher=matcher,
+            mask_size=self.model.vocab_size,
             text=TextAssembler(self.model.tokenizer.token_bytes, options.sampling.stop, on_text=deltas),
         )
 

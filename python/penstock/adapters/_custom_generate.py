@@ -78,6 +78,7 @@ class CustomGenerate:
             max_tokens=max(1, self.config.max_length - len(row)),
             stop_token_ids=self.stop_ids,
             matcher=self._matcher(index, num_rows),
+            mask_size=None if self.grammars is None else self.grammars[0].tokenizer_info.vocab_size,
             processor=process if self.processors or self.warpers else None,
             should_stop=should_stop if self.criteria else None,
         )

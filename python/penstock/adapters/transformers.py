@@ -56,7 +56,7 @@ class GrammarLogitsProcessor:
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Return scores [rows, vocab] with minus infinity where the grammar allows no token; the given ones stay."""
         generation = self._generation(input_ids.tolist())
-        bitmask = allocate_token_bitmask(scores.shape[0], scores.shape[-1])
+        bitmask = allocate_token_bitmask(scores.shape[0], self.compiled[0].tokenizer_info.vocab_size)
         masked = generation.fill(bitmask)
         scores = scores.clone()  # type: ignore[assignment]
         if masked:

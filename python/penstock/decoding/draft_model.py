@@ -93,7 +93,7 @@ class _Session:
             growth = Growth(missing, list(range(parent, parent + len(missing))), 1)
             self._fed += missing
             logits = yield "draft", growth
-            token = _choice(logits[-1], matcher, ahead)
+            token = _choice(logits[-1], matcher, sequence.num_mask_words, ahead)
             if token is None or token in sequence.stop_token_ids:
                 break
             drafts.append(token)
@@ -102,11 +102,11 @@ class _Session:
         return drafts
 
 
-def _choice(logits: Any, matcher: Any, state: SamplingState) -> int | None:
+def _choice(logits: Any, matcher: Any, num_mask_words: int, state: SamplingState) -> int | None:
     """Return the token that the draft model would write, or None in a dead end; the matcher moves on."""
     bitmask = None
     if matcher is not None:
-        row = np.empty((1, (len(logits) + 31) // 32), dtype=np.int32)
+        row = np.empty((1, num_mask_words), dtype=np.int32)
         bitmask = row[0] if matcher.fill_next_token_bitmask(row, 0) else None
     try:
         token = choose(logits, bitmask, state)

@@ -28,6 +28,7 @@ __all__ = ["Sequence"]
 class Sequence:
     """The state of one text. Cost of a token besides the model: one mask, one choice, one `accept_token`."""
 
+    # mask_size: ids that the matcher knows, where the model's head has more; those are never chosen under a grammar.
     # processor, should_stop: what an adapter's framework wants to do with logits, and when it wants to end, beside our own.
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Sequence:
         max_tokens: int = 256,
         stop_token_ids: Iterable[int] = (),
         matcher: Any = None,
+        mask_size: int | None = None,
         text: TextAssembler | None = None,
         processor: Callable[[NDArray[np.float32], SamplingState], NDArray[np.float32]] | None = None,
         should_stop: Callable[[Sequence], bool] | None = None,
@@ -65,7 +67,7 @@ class Sequence:
         self.details: dict[str, Any] = {}
         self.row: Row = -1  # given by the engine
         self.open_tree: Any = None  # the tree of the growth under way (token_ids, parents), whose masks may be filled meanwhile
-        self._mask = _MaskRow(matcher, contexts["target"].vocab_size)
+        self._mask = _MaskRow(matcher, contexts["target"].vocab_size if mask_size is None else mask_size)
         self._node_masks: NDArray[np.int32] | None = None  # [at least num_nodes, words], kept for its memory
         self._nodes_filled = False
         self._pending_logprob: TokenLogprob | None = None
@@ -86,6 +88,11 @@ class Sequence:
     def num_remaining(self) -> int:
         """How many tokens may still be written."""
         return self.max_tokens - len(self.token_ids)
+
+    @property
+    def num_mask_words(self) -> int:
+        """Words of a row of the matcher's bitmask."""
+        return self._mask.num_words
 
     def chain(self, token_ids: Ids[int], num_logits: int | None = None) -> Growth:
         """Return the growth that hangs these tokens, one below the other, under the committed prefix."""
