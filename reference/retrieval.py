@@ -35,7 +35,7 @@ class Retrieval:
     strength: float = 3.0
     exponent: float = 0.8
     knee: float = 14.0
-    frequent_share: float = 0.4
+    frequent_share: float = 0.3
     floor: float = 1e-6
     frequent: list[tuple[int, float]] = field(init=False)
 

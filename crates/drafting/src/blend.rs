@@ -39,7 +39,7 @@ impl Default for BlendOptions {
             strength: 3.0,
             exponent: 0.8,
             knee: 14.0,
-            frequent_share: 0.4,
+            frequent_share: 0.3,
             floor: 1e-6,
         }
     }

@@ -65,7 +65,7 @@ fn lock<T>(mutex: &Mutex<T>) -> PyResult<MutexGuard<'_, T>> {
 /// Thread-safe; many requests share one index. `max_size_bytes` bounds everything that it holds: the oldest finished outputs
 /// are evicted first, and a running text that no longer fits drafts nothing. The other numbers are those of the blend of match
 /// lengths (documented in the crate's `blend.rs`); None takes the defaults, which serve code, chat and JSON alike: 256 MiB,
-/// 32 places, other_weight 0.4, strength 3, exponent 0.8, knee 14, frequent_share 0.4, floor 1e-6.
+/// 32 places, other_weight 0.4, strength 3, exponent 0.8, knee 14, frequent_share 0.3, floor 1e-6.
 #[pyclass(name = "RetrievalIndex", module = "penstock", frozen)]
 pub struct PyRetrievalIndex {
     index: RetrievalIndex,
