@@ -31,6 +31,7 @@ examples, tests and benchmarks that must run anywhere: no download, no GPU, abou
 | tokenizer | byte-level BPE, 2,048 entries, trained on drawn tasks (`training/tokenizer.py`) |
 | data | synthetic tasks drawn from seeds (`training/tasks.py`); no text of other people, no personal data |
 | command | `{command}` |
+| start | {start} |
 | seed, steps, tokens | 0, {steps:,}, {tokens:.1f} million |
 | loss | {loss} per answer token, the running mean at the end |
 | weights | mean over the last 200 steps or so, bfloat16 |
@@ -88,7 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--loss", required=True)
-    parser.add_argument("--command", default="python training/train.py --out DIR --steps 5000 --decay-steps 3250")
+    parser.add_argument("--command", default="python training/train.py --out DIR --steps 5000 --decay-steps 5000")
+    parser.add_argument("--start", default="random weights", help="what training started from")
     parser.add_argument("--tasks", type=int, default=300)
     args = parser.parse_args()
     checkpoint = torch.load(args.model / "checkpoint.pt", map_location="cpu")
@@ -96,7 +98,7 @@ def main() -> None:
     table, formats = evaluation(args.tasks)
     numbers = {"parameters": sum(w.numel() for name, w in checkpoint["model"].items() if name != "lm_head.weight")}
     numbers |= {"steps": checkpoint["step"], "tokens": checkpoint["tokens_seen"] / 1e6, "loss": args.loss, "count": args.tasks}
-    card = CARD.format(**numbers, command=args.command, table=table, formats=formats, checksums=checksums)
+    card = CARD.format(**numbers, command=args.command, start=args.start, table=table, formats=formats, checksums=checksums)
     (TINY_PATH / "MODEL_CARD.md").write_text(card)
 
 
