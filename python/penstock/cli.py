@@ -166,10 +166,9 @@ def _generate(options: argparse.Namespace) -> int:
     sampling = penstock.Sampling(temperature=options.temperature, seed=options.seed)
     events = generator.stream(prompt, max_tokens=options.max_tokens, sampling=sampling)
     result = _write_out(events)
-    if output_type is not str:
-        _tell(_verdict(options, result.text))
+    code = OK if output_type is str else _tell_verdict(options, result.text)
     _tell(_costs(result, model.name))
-    return OK
+    return code
 
 
 def _output_type(options: argparse.Namespace) -> Any:
@@ -218,31 +217,37 @@ def _write_out(events: Iterable[Any]) -> Any:
     return result
 
 
-def _verdict(options: argparse.Namespace, text: str) -> str:
+def _tell_verdict(options: argparse.Namespace, text: str) -> int:
     """Read the text back, as a stranger to the run would: byte by byte, and with jsonschema where it is installed."""
     language = options.schema or options.grammar or options.lark or "the pattern"
     mistake = _mistake(_compile_for_bytes(options), text.encode())
     if mistake is not None:
-        return f"invalid: {mistake.told(language)}"
-    judges = ["read back byte by byte"]
-    if options.schema is not None and (version := _second_opinion(_read_schema(options.schema), text)):
-        judges.append(f"jsonschema {version} agrees")
-    return f"valid: the text is in the language of {language} ({'; '.join(judges)})"
+        _tell(f"invalid: {mistake.told(language)}")
+        return NO
+    judges, code = ["read back byte by byte"], OK
+    if options.schema is not None:
+        opinion, code = _second_opinion(_read_schema(options.schema), text)
+        judges += [opinion] if opinion else []
+    _tell(f"{'valid' if code == OK else 'disputed'}: the text is in the language of {language} ({'; '.join(judges)})")
+    return code
 
 
-def _second_opinion(schema: Any, text: str) -> str | None:
-    """Return jsonschema's version if it accepts the text, None where it is not installed. Raises GenerationError."""
+def _second_opinion(schema: Any, text: str) -> tuple[str, int]:
+    """Return what jsonschema says, and the exit code of that; nothing where it is not installed."""
     try:
         import jsonschema  # type: ignore[import-untyped]
+        from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
     except ImportError:
-        return None
+        return "", OK
+    name = f"jsonschema {importlib.metadata.version('jsonschema')}"
     try:
-        jsonschema.validate(json.loads(text), schema)
+        validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        validator(schema, registry=REGISTRY).validate(json.loads(text))  # with a registry of its own it fetches nothing
     except jsonschema.ValidationError as error:
-        raise GenerationError(
-            f"jsonschema refuses the text: {error.message}; please report this schema as a bug", code="second_opinion"
-        ) from error
-    return importlib.metadata.version("jsonschema")
+        return f"{name} disagrees: {error.message}", NO
+    except Exception as error:  # it reads schemas in its own way, and may stumble over ours
+        return f"{name} cannot judge: {error}", OK
+    return f"{name} agrees", OK
 
 
 def _costs(result: Any, model_name: str) -> str:
