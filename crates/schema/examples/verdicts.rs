@@ -58,7 +58,11 @@ fn run_case(case: &Value, options: &mut SchemaOptions, counts: &mut Counts, show
     let mut machine = SchemaMachine::new();
     let start = Instant::now();
     let lowered = machine.lower(&case["schema"], options);
-    counts.lowering.push(start.elapsed().as_secs_f64());
+    let took = start.elapsed().as_secs_f64();
+    if took > 0.004 {
+        println!("SLOW lowering {name}: {took:.4} s");
+    }
+    counts.lowering.push(took);
     let lowered = match lowered {
         Ok(lowered) => lowered,
         Err(error) => {

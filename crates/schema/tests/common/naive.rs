@@ -43,6 +43,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         "d" => text.contains('d'),
         "^[ab]$" => text == "a" || text == "b",
         "^[bc]$" => text == "b" || text == "c",
+        "^[a-c]$" => matches!(text, "a" | "b" | "c"),
         other => panic!("no pattern of the random schemas: {other}"),
     }
 }
@@ -96,7 +97,10 @@ fn in_place(root: &Value, object: &Map<String, Value>, value: &Value, evaluated:
     }
     for (keyword, most) in [("anyOf", usize::MAX), ("oneOf", 1)] {
         if object.contains_key(keyword) {
-            let held: Vec<Evaluated> = list(object, keyword).iter().filter_map(|part| check(root, part, value)).collect();
+            let held: Vec<Evaluated> = list(object, keyword)
+                .iter()
+                .filter_map(|part| check(root, part, value))
+                .collect();
             if held.is_empty() || held.len() > most {
                 return None;
             }
@@ -144,14 +148,24 @@ fn string_holds(object: &Map<String, Value>, text: &str) -> bool {
         && pattern.is_none_or(|pattern| matches(pattern, text))
 }
 
-fn object_holds(root: &Value, object: &Map<String, Value>, members: &Map<String, Value>, evaluated: &mut Evaluated) -> Option<bool> {
+fn object_holds(
+    root: &Value,
+    object: &Map<String, Value>,
+    members: &Map<String, Value>,
+    evaluated: &mut Evaluated,
+) -> Option<bool> {
     for (name, value) in members {
         let mut hit = false;
         if let Some(schema) = object.get("properties").and_then(|map| map.get(name)) {
             hit = true;
             check(root, schema, value)?;
         }
-        for (pattern, schema) in object.get("patternProperties").and_then(Value::as_object).into_iter().flatten() {
+        for (pattern, schema) in object
+            .get("patternProperties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             if matches(pattern, name) {
                 hit = true;
                 check(root, schema, value)?;
@@ -168,7 +182,12 @@ fn object_holds(root: &Value, object: &Map<String, Value>, members: &Map<String,
             check(root, schema, &Value::String(name.clone()))?;
         }
     }
-    for (name, schema) in object.get("dependentSchemas").and_then(Value::as_object).into_iter().flatten() {
+    for (name, schema) in object
+        .get("dependentSchemas")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         if members.contains_key(name) {
             evaluated.add(check(root, schema, &Value::Object(members.clone()))?);
         }
@@ -181,7 +200,11 @@ fn object_holds(root: &Value, object: &Map<String, Value>, members: &Map<String,
         }
     }
     let has = |name: &Value| members.contains_key(name.as_str().expect("a name"));
-    let mut dependent = object.get("dependentRequired").and_then(Value::as_object).into_iter().flatten();
+    let mut dependent = object
+        .get("dependentRequired")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     Some(
         list(object, "required").iter().all(has)
             && dependent.all(|(name, needs)| !members.contains_key(name) || needs.as_array().expect("a list").iter().all(has))
@@ -199,7 +222,9 @@ fn array_holds(root: &Value, object: &Map<String, Value>, items: &[Value], evalu
         }
     }
     if let Some(schema) = object.get("contains") {
-        let held: Vec<usize> = (0..items.len()).filter(|&i| check(root, schema, &items[i]).is_some()).collect();
+        let held: Vec<usize> = (0..items.len())
+            .filter(|&i| check(root, schema, &items[i]).is_some())
+            .collect();
         if held.len() < count(object, "minContains", 1) || held.len() > count(object, "maxContains", MANY) {
             return None;
         }

@@ -29,7 +29,9 @@ impl Random {
 
     fn sample(&mut self, list: &[Value], count: usize) -> Vec<Value> {
         let mut left = list.to_vec();
-        (0..count.min(list.len())).map(|_| left.swap_remove(self.below(left.len()))).collect()
+        (0..count.min(list.len()))
+            .map(|_| left.swap_remove(self.below(left.len())))
+            .collect()
     }
 }
 
@@ -46,10 +48,38 @@ pub fn schema(random: &mut Random) -> Value {
 }
 
 const KEYWORDS: [&str; 32] = [
-    "type", "enum", "const", "number", "string", "properties", "properties", "patternProperties", "additionalProperties",
-    "required", "required", "minProperties", "maxProperties", "propertyNames", "dependentRequired", "dependentSchemas", "items",
-    "prefixItems", "contains", "minItems", "maxItems", "allOf", "anyOf", "oneOf", "not", "if", "$ref", "unevaluatedProperties",
-    "unevaluatedItems", "unevaluatedProperties", "unevaluatedItems", "anyOf",
+    "type",
+    "enum",
+    "const",
+    "number",
+    "string",
+    "properties",
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "required",
+    "required",
+    "minProperties",
+    "maxProperties",
+    "propertyNames",
+    "dependentRequired",
+    "dependentSchemas",
+    "items",
+    "prefixItems",
+    "contains",
+    "minItems",
+    "maxItems",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "$ref",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "anyOf",
 ];
 
 fn inner(random: &mut Random, depth: usize) -> Value {
@@ -111,16 +141,30 @@ fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, V
             inner(random, depth - 1)
         }
         "type" => {
-            let types = json!(["string", "integer", "null", "boolean", "number", "object", "array", "object", "array",
-                ["object", "string"], ["array", "integer"]]);
+            let types = json!([
+                "string",
+                "integer",
+                "null",
+                "boolean",
+                "number",
+                "object",
+                "array",
+                "object",
+                "array",
+                ["object", "string"],
+                ["array", "integer"]
+            ]);
             random.pick(&list_of(types)).clone()
         }
         "enum" => {
-            let values = list_of(json!([null, true, false, 0, 1, 2, "a", "b", "", [0], {"a": 0}, {"a": 0, "b": 1}, [], [0, "a"]]));
+            let values =
+                list_of(json!([null, true, false, 0, 1, 2, "a", "b", "", [0], {"a": 0}, {"a": 0, "b": 1}, [], [0, "a"]]));
             let count = 1 + random.below(4);
             Value::Array(random.sample(&values, count))
         }
-        "const" => random.pick(&list_of(json!([null, true, 0, 1, "a", [0], {"a": 0}, {"a": 0, "b": 1}, {}]))).clone(),
+        "const" => random
+            .pick(&list_of(json!([null, true, 0, 1, "a", [0], {"a": 0}, {"a": 0, "b": 1}, {}])))
+            .clone(),
         "properties" => map(random, depth, &names, 2),
         "patternProperties" => map(random, depth, &list_of(json!(["^a", "b", "^[bc]$", "d"])), 2),
         "required" => {
@@ -139,7 +183,11 @@ fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, V
         }
         "dependentSchemas" => map(random, depth, &names, 1),
         "prefixItems" | "allOf" | "anyOf" | "oneOf" => {
-            let count = if keyword == "prefixItems" { 1 + random.below(2) } else { *random.pick(&[2, 2, 3]) };
+            let count = if keyword == "prefixItems" {
+                1 + random.below(2)
+            } else {
+                *random.pick(&[2, 2, 3])
+            };
             (0..count).map(|_| inner(random, depth - 1)).collect()
         }
         "$ref" => json!(*random.pick(&["#/$defs/x", "#/$defs/y"])),
@@ -173,10 +221,21 @@ pub fn universe() -> Vec<Value> {
     for x in &small {
         out.extend([json!([x]), json!([x, 0, 1]), json!([0, x, "a"])]);
         for y in &small {
-            out.extend([json!([x, y]), json!({"a": x, "b": y}), json!({"a": [x, y]}), json!([{"a": x}, y])]);
+            out.extend([
+                json!([x, y]),
+                json!({"a": x, "b": y}),
+                json!({"a": [x, y]}),
+                json!([{"a": x}, y]),
+            ]);
         }
     }
-    out.extend(list_of(json!([[0, 1, 2, "a"], [0, 1, "a", null], ["a", "b", 0, 1], [0, 0, 0, 0], [[0], [0], [1]]])));
+    out.extend(list_of(json!([
+        [0, 1, 2, "a"],
+        [0, 1, "a", null],
+        ["a", "b", 0, 1],
+        [0, 0, 0, 0],
+        [[0], [0], [1]]
+    ])));
     let names = ["a", "b", "c", "d"];
     for n in names {
         for x in few.iter().chain(&small) {
@@ -190,10 +249,153 @@ pub fn universe() -> Vec<Value> {
                 out.extend([json!({n: x, *m: 0}), json!({*m: "a", n: x})]);
             }
             for l in names.iter().filter(|&&l| l != n && l != *m) {
-                out.extend([json!({n: 0, *m: 0, *l: 0}), json!({n: 0, *m: "a", *l: "a"}), json!({n: "a", *m: 0, *l: 0})]);
+                out.extend([
+                    json!({n: 0, *m: 0, *l: 0}),
+                    json!({n: 0, *m: "a", *l: "a"}),
+                    json!({n: "a", *m: 0, *l: 0}),
+                ]);
             }
         }
     }
-    out.extend([json!({"a": 0, "b": 0, "c": 0, "d": 0}), json!({"d": 0, "c": 0, "b": 0, "a": 0})]);
+    out.extend([
+        json!({"a": 0, "b": 0, "c": 0, "d": 0}),
+        json!({"d": 0, "c": 0, "b": 0, "a": 0}),
+    ]);
     out
+}
+
+/// Whether a definition refers to itself with no member or item between: nothing says what such a schema means.
+pub fn is_circular(schema: &Value) -> bool {
+    let refers = |from: &str, to: &str| {
+        let mut found = Vec::new();
+        in_place_references(&schema["$defs"][from], &mut found);
+        found.contains(&format!("#/$defs/{to}"))
+    };
+    refers("x", "x") || refers("y", "y") || (refers("x", "y") && refers("y", "x"))
+}
+
+fn in_place_references(schema: &Value, out: &mut Vec<String>) {
+    for (keyword, value) in schema.as_object().into_iter().flatten() {
+        match keyword.as_str() {
+            "$ref" => out.extend(value.as_str().map(str::to_owned)),
+            "allOf" | "anyOf" | "oneOf" => list_of(value.clone()).iter().for_each(|part| in_place_references(part, out)),
+            "not" | "if" | "then" | "else" => in_place_references(value, out),
+            "dependentSchemas" => value
+                .as_object()
+                .into_iter()
+                .flatten()
+                .for_each(|part| in_place_references(part.1, out)),
+            _ => {}
+        }
+    }
+}
+
+/// Conjunctions of many assertions on one object or one array: the theories under stress.
+pub fn dense_schema(random: &mut Random) -> Value {
+    let is_object = random.chance(50);
+    let count = 3 + random.below(4);
+    let parts: Vec<Value> = (0..count)
+        .map(|_| if is_object { object_part(random) } else { array_part(random) })
+        .collect();
+    json!({"type": if is_object { "object" } else { "array" }, "allOf": parts, "$defs": {"x": true, "y": value_part(random)}})
+}
+
+fn value_part(random: &mut Random) -> Value {
+    let choices = json!([true, false, {"type": "integer"}, {"type": "string"}, {"const": 0}, {"const": "a"}, {"enum": [0, 1]},
+        {"enum": [0, "a"]}, {"enum": ["a", "b", 0]}, {"not": {"const": 0}}, {"minimum": 1}, {"maxLength": 1}]);
+    random.pick(&list_of(choices)).clone()
+}
+
+fn named_values(random: &mut Random) -> Value {
+    let count = 1 + random.below(3);
+    let names = random.sample(&list_of(json!(["a", "b", "c", "d"])), count);
+    Value::Object(
+        names
+            .into_iter()
+            .map(|name| (name.as_str().expect("text").to_owned(), value_part(random)))
+            .collect(),
+    )
+}
+
+fn object_part(random: &mut Random) -> Value {
+    let names = list_of(json!(["a", "b", "c", "d"]));
+    match random.below(17) {
+        0 | 1 => json!({"properties": named_values(random)}),
+        2 | 3 => json!({"required": random.sample(&names, 2)}),
+        4 => json!({"minProperties": 1 + random.below(4)}),
+        5 => json!({"maxProperties": random.below(4)}),
+        6 => {
+            let pattern = *random.pick(&["^a", "b", "^[bc]$", "d", "^[ab]$"]);
+            json!({"patternProperties": {pattern: value_part(random)}, "additionalProperties": value_part(random)})
+        }
+        7 => {
+            let choices = json!([{"pattern": "^[ab]$"}, {"maxLength": 1}, {"enum": ["b", "d"]}, {"not": {"const": "a"}},
+                {"pattern": "^[a-c]$"}, {"not": {"pattern": "^[a-c]$"}}]);
+            json!({"propertyNames": random.pick(&list_of(choices))})
+        }
+        8 => json!({"anyOf": [object_part(random), object_part(random)], "unevaluatedProperties": value_part(random)}),
+        9 => {
+            let name = random.pick(&names).as_str().expect("text").to_owned();
+            json!({"dependentRequired": {name: random.sample(&names, 1)}})
+        }
+        10 => {
+            let name = random.pick(&names).as_str().expect("text").to_owned();
+            json!({"dependentSchemas": {name: object_part(random)}})
+        }
+        11 => json!({"properties": named_values(random), "additionalProperties": value_part(random)}),
+        other => combined(random, other, object_part),
+    }
+}
+
+fn array_part(random: &mut Random) -> Value {
+    match random.below(15) {
+        0 => json!({"items": value_part(random)}),
+        1 | 2 => {
+            let prefix: Vec<Value> = (0..1 + random.below(3)).map(|_| value_part(random)).collect();
+            json!({"prefixItems": prefix, "items": value_part(random)})
+        }
+        3 | 4 => json!({"contains": value_part(random)}),
+        5 => json!({"contains": value_part(random), "minContains": random.below(3)}),
+        6 => json!({"contains": value_part(random), "minContains": random.below(2), "maxContains": random.below(3)}),
+        7 => json!({"minItems": 1 + random.below(4)}),
+        8 => json!({"maxItems": random.below(4)}),
+        9 => json!({"anyOf": [array_part(random), array_part(random)], "unevaluatedItems": value_part(random)}),
+        other => combined(random, other + 2, array_part),
+    }
+}
+
+fn combined(random: &mut Random, which: usize, part: fn(&mut Random) -> Value) -> Value {
+    match which {
+        12 => json!({"not": part(random)}),
+        13 => json!({"anyOf": [part(random), part(random)]}),
+        14 => json!({"oneOf": [part(random), part(random), part(random)]}),
+        15 => json!({"if": part(random), "then": part(random), "else": part(random)}),
+        _ => json!({"allOf": [part(random), part(random)]}),
+    }
+}
+
+/// Many branches that ask different things of one member or item: more verdicts than a table holds.
+pub fn wide_schema(random: &mut Random) -> Value {
+    let is_object = random.chance(60);
+    let branches: Vec<Value> = (0..6 + random.below(4))
+        .map(|_| {
+            let deep = if random.chance(50) {
+                object_part(random)
+            } else {
+                array_part(random)
+            };
+            let value = if random.chance(30) { value_part(random) } else { deep };
+            match (is_object, random.below(3)) {
+                (true, 0) => json!({"properties": {"a": value}, "required": ["a"]}),
+                (true, _) => json!({"properties": {"a": value, "b": value_part(random)}, "minProperties": random.below(3)}),
+                (false, 0) => json!({"contains": value}),
+                (false, _) => json!({"prefixItems": [value, value_part(random)], "minItems": random.below(3)}),
+            }
+        })
+        .collect();
+    let keyword = *random.pick(&["oneOf", "oneOf", "anyOf"]);
+    let negated = random.chance(15);
+    let body = json!({keyword: branches});
+    json!({"type": if is_object { "object" } else { "array" }, "$defs": {"x": true, "y": true},
+        "allOf": [if negated { json!({"not": body}) } else { body }]})
 }

@@ -1,0 +1,184 @@
+//! What schemas mean: the corpus, refusals, addresses, drafts.
+mod common;
+
+use penstock_schema::{Draft, ErrorKind, SchemaMachine, SchemaOptions};
+use serde_json::{json, Value};
+
+fn options(draft: Draft) -> SchemaOptions {
+    SchemaOptions {
+        default_draft: draft,
+        ..SchemaOptions::default()
+    }
+}
+
+fn check(draft: Draft, schema: Value, valid: &[Value], invalid: &[Value]) {
+    let mut machine = SchemaMachine::new();
+    let lowered = machine
+        .lower(&schema, &options(draft))
+        .unwrap_or_else(|error| panic!("{schema}: {error}"));
+    for (values, expected) in [(valid, true), (invalid, false)] {
+        for value in values {
+            let accepted = common::accepts(&mut machine, lowered.root, value).expect("no limit");
+            assert_eq!(accepted, expected, "{value} under {schema}");
+        }
+    }
+}
+
+fn refusal(schema: Value) -> penstock_schema::SchemaError {
+    let lowered = SchemaMachine::new().lower(&schema, &SchemaOptions::default());
+    lowered.err().unwrap_or_else(|| panic!("{schema} is refused"))
+}
+
+/// `corpus/json_schema/*.json`: lists of `{why, draft?, schema, valid, invalid}`.
+#[test]
+fn the_corpus_holds() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/json_schema");
+    let mut files = 0;
+    for entry in std::fs::read_dir(&folder).expect("the corpus is part of the repository") {
+        let text = std::fs::read_to_string(entry.expect("a file").path()).expect("text");
+        let cases: Vec<Value> = serde_json::from_str(&text).expect("a list of cases");
+        for case in cases {
+            let draft = match case["draft"].as_str() {
+                Some("4") => Draft::Draft4,
+                Some("7") => Draft::Draft7,
+                Some("2019-09") => Draft::Draft201909,
+                _ => Draft::Draft202012,
+            };
+            let list = |name: &str| case[name].as_array().cloned().unwrap_or_default();
+            check(draft, case["schema"].clone(), &list("valid"), &list("invalid"));
+        }
+        files += 1;
+    }
+    assert!(files > 0);
+}
+
+#[test]
+fn all_refusals_are_listed_at_once_with_their_places() {
+    let error = refusal(json!({
+        "properties": {"a/b": {"pattern": "(?<=x)y"}, "c": {"uniqueItems": true}},
+        "$ref": "#/$defs/none",
+    }));
+    let places: Vec<(&str, &str)> = error
+        .problems
+        .iter()
+        .map(|p| (p.pointer.as_str(), p.keyword.as_str()))
+        .collect();
+    for place in [
+        ("/properties/a~1b", "pattern"),
+        ("/properties/c", "uniqueItems"),
+        ("", "$ref"),
+    ] {
+        assert!(places.contains(&place), "{place:?} is in {places:?}");
+    }
+    assert_eq!(error.kind, ErrorKind::Syntax);
+}
+
+#[test]
+fn a_schema_without_values_is_empty() {
+    for schema in [
+        json!(false),
+        json!({"type": "string", "minLength": 3, "maxLength": 2}),
+        json!({"$defs": {"n": {"type": "object", "required": ["n"], "properties": {"n": {"$ref": "#/$defs/n"}}}}, "$ref": "#/$defs/n"}),
+        json!({"type": "object", "required": ["a"], "maxProperties": 1, "minProperties": 1, "properties": {"a": false}}),
+        json!({"type": "array", "minItems": 2, "prefixItems": [true], "items": false}),
+    ] {
+        assert_eq!(refusal(schema.clone()).kind, ErrorKind::Empty, "{schema}");
+    }
+}
+
+#[test]
+fn references_in_a_circle_are_refused_by_name() {
+    for schema in [
+        json!({"$ref": "#"}),
+        json!({"$defs": {"n": {"not": {"$ref": "#/$defs/n"}}}, "$ref": "#/$defs/n"}),
+    ] {
+        assert_eq!(refusal(schema.clone()).kind, ErrorKind::Unsupported, "{schema}");
+    }
+}
+
+#[test]
+fn without_strict_only_what_is_listed_is_dropped() {
+    let schema = json!({"type": "array", "uniqueItems": true, "items": {"type": "integer"}});
+    let lenient = SchemaOptions {
+        strict: false,
+        ..SchemaOptions::default()
+    };
+    let mut machine = SchemaMachine::new();
+    let lowered = machine.lower(&schema, &lenient).expect("weakened");
+    let refused: Vec<&str> = lowered.report.refused.iter().map(|entry| entry.keyword.as_str()).collect();
+    assert_eq!(refused, ["uniqueItems"]);
+    assert!(common::accepts(&mut machine, lowered.root, &json!([1, 1])).expect("no limit"));
+    assert!(!common::accepts(&mut machine, lowered.root, &json!(["x"])).expect("no limit"));
+}
+
+#[test]
+fn deep_and_long_schemas_end_in_answers_or_named_limits() {
+    let mut nested = json!({"type": "null"});
+    for _ in 0..5_000 {
+        let Value::Object(mut schema) = json!({"required": ["a"], "type": "object"}) else {
+            unreachable!("an object");
+        };
+        // Moved, not copied: copying recurses.
+        let properties = serde_json::Map::from_iter([("a".to_owned(), nested)]);
+        schema.insert("properties".to_owned(), Value::Object(properties));
+        nested = Value::Object(schema);
+    }
+    let machine = SchemaMachine::new().lower(&nested, &SchemaOptions::default());
+    assert!(
+        machine.is_ok(),
+        "members may nest: {:?}",
+        machine.err().map(|error| error.kind)
+    );
+    // Dropping it would recurse.
+    std::mem::forget(nested);
+    let defs: serde_json::Map<String, Value> = (0..5_000)
+        .map(|i| {
+            (
+                format!("d{i}"),
+                json!({"anyOf": [{"$ref": format!("#/$defs/d{}", i + 1)}, {"const": i}]}),
+            )
+        })
+        .chain([("d5000".to_owned(), json!({"type": "null"}))])
+        .collect();
+    let chain = json!({"$defs": defs, "$ref": "#/$defs/d0"});
+    let error = refusal(chain);
+    assert_eq!(error.limit.map(|limit| limit.name), Some("max_formula_depth"));
+}
+
+#[test]
+fn a_completion_closes_what_is_open() {
+    let schema = json!({"type": "object", "required": ["kind", "n"], "additionalProperties": false,
+        "properties": {"kind": {"enum": ["left", "right"]}, "n": {"type": "integer", "minimum": 7}}});
+    let mut machine = SchemaMachine::new();
+    let root = machine.lower(&schema, &SchemaOptions::default()).expect("fine").root;
+    let record = machine.open_object(root).expect("no limit").expect("objects");
+    let member = machine
+        .take(record, penstock_schema::SeenId::EMPTY, "kind")
+        .expect("no limit")
+        .expect("allowed");
+    let penstock_schema::Next::Record(next) = member.next else {
+        panic!("its verdict is forced");
+    };
+    assert_eq!(
+        machine.completion(next, member.seen, false).expect("no limit").as_deref(),
+        Some(",\"n\":7}")
+    );
+    assert!(
+        machine.take(next, member.seen, "kind").expect("no limit").is_none(),
+        "names come once"
+    );
+    assert!(
+        machine.close(next, member.seen).expect("no limit").is_none(),
+        "`n` is missing"
+    );
+}
+
+#[test]
+fn equal_schemas_are_one() {
+    let mut machine = SchemaMachine::new();
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    let again = json!({"properties": {"a": {"type": "string"}}, "title": "twice", "type": "object"});
+    let first = machine.lower(&schema, &SchemaOptions::default()).expect("fine");
+    let second = machine.lower(&again, &SchemaOptions::default()).expect("fine");
+    assert_eq!(first.root, second.root);
+}
