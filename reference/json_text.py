@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 GAP = re.compile(rb"(?:[ \t]|\r?\n[ \t]{0,256})?")
@@ -174,7 +175,8 @@ def read_number(data: bytes, at: int) -> tuple[int | float, int]:
     value = float(text)
     if value in (float("inf"), float("-inf")):
         raise NotJson("the number is not finite as a double")
-    return (int(value) if value.is_integer() and abs(value) < 2**53 else value), end
+    exact = Fraction(text)
+    return (exact.numerator if exact.denominator == 1 else value), end
 
 
 def texts(pieces: Sequence[bytes], most: int) -> Iterator[tuple[bytes, Any]]:
