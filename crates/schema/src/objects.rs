@@ -27,6 +27,8 @@ pub(crate) struct MemberFacts {
     shape: ShapeId,
     possible: Box<[u64]>,
     others: RegexId,
+    /// Whether all other names are of one class.
+    alike: bool,
 }
 
 impl SchemaMachine {
@@ -49,12 +51,15 @@ impl SchemaMachine {
         Ok(id)
     }
 
-    /// Whether the object treats all names alike that its shape does not hold: no pattern tells them apart.
+    /// Whether the object treats all names alike that its shape does not hold: they are of one class.
     ///
     /// # Errors
     /// Any named limit.
     pub fn others_are_alike(&mut self, record: RecordId) -> Result<bool, Limit> {
         let open = self.record(record);
+        if let Some(plain) = self.plain(&open)? {
+            return Ok(plain.facts.alike);
+        }
         for &formula in std::iter::once(&open.must).chain(open.asked.iter()) {
             if !self.discriminators(formula)?.patterns.is_empty() {
                 return Ok(false);
@@ -118,18 +123,19 @@ impl SchemaMachine {
             let base = self.member_base(goal, name).map_err(|stop| self.limit_of(stop))?;
             possible.push(self.is_satisfiable(base)?);
         }
-        let others = self.other_names(goal, patterns)?;
+        let (others, alike) = self.other_names(goal, patterns)?;
         let facts = Arc::new(MemberFacts {
             shape,
             possible: bit_words(possible.into_iter()),
             others,
+            alike,
         });
         self.memo.facts.insert(key, facts.clone());
         Ok(facts)
     }
 
-    /// The names not spelt out that could be written.
-    fn other_names(&mut self, goal: &ObjectGoal, mut patterns: Vec<RegexId>) -> Result<RegexId, Limit> {
+    /// The names not spelt out that could be written, and whether they are of one class.
+    fn other_names(&mut self, goal: &ObjectGoal, mut patterns: Vec<RegexId>) -> Result<(RegexId, bool), Limit> {
         patterns.sort_unstable();
         patterns.dedup();
         let (mut allowed, mut all) = (Vec::new(), true);
@@ -141,7 +147,8 @@ impl SchemaMachine {
                 all = false;
             }
         }
-        Ok(if all { RegexId::ANYTHING } else { self.regexes.or(&allowed) })
+        let others = if all { RegexId::ANYTHING } else { self.regexes.or(&allowed) };
+        Ok((others, allowed.len() <= 1))
     }
 
     /// What a member must satisfy whose name is of a class and not spelt out.

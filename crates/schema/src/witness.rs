@@ -25,7 +25,11 @@ impl SchemaMachine {
         let asked = self.ask(ask);
         if !matches!(asked.goal, Goal::Joint(..)) {
             let target = self.target(&asked);
-            return if self.is_satisfiable(target)? { self.spell(target).map(Some) } else { Ok(None) };
+            return if self.is_satisfiable(target)? {
+                self.spell(target).map(Some)
+            } else {
+                Ok(None)
+            };
         }
         for (kind, text) in [(Kinds::NULL, "null"), (Kinds::TRUE, "true"), (Kinds::FALSE, "false")] {
             if self.literal(ask, kind)?.is_some() {
@@ -40,7 +44,11 @@ impl SchemaMachine {
             return self.quoted(term).map(Some);
         }
         for (kind, open) in [(Kinds::ARRAY, "["), (Kinds::OBJECT, "{")] {
-            let record = if kind == Kinds::ARRAY { self.open_array(ask)? } else { self.open_object(ask)? };
+            let record = if kind == Kinds::ARRAY {
+                self.open_array(ask)?
+            } else {
+                self.open_object(ask)?
+            };
             if let Some(record) = record {
                 let rest = self.completion(record, SeenId::EMPTY, true)?;
                 return Ok(rest.map(|rest| format!("{open}{rest}")));
@@ -139,7 +147,8 @@ impl SchemaMachine {
         let mut rest = Vec::new();
         let members: Vec<(Option<String>, FormulaId)> = match plan {
             Plan::Object(members) => {
-                let named = |member: &(crate::names::NameId, FormulaId)| (Some(self.names.text(member.0).to_string()), member.1);
+                let named =
+                    |member: &(crate::names::NameId, FormulaId)| (Some(self.names.text(member.0).to_string()), member.1);
                 members.iter().map(named).collect()
             }
             Plan::Array(items) => items.iter().map(|&item| (None, item)).collect(),

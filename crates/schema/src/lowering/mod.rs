@@ -14,7 +14,7 @@ mod values;
 use crate::error::{Entry, ErrorKind, Problem, Report, SchemaError};
 use crate::formula::{FormulaId, Node};
 use crate::machine::{AskId, SchemaMachine};
-use crate::options::{Draft, SchemaOptions};
+use crate::options::{Draft, PropertyOrder, SchemaOptions};
 use keywords::Keywords;
 use resources::{id_of, place, ResourceId, Resources};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -102,6 +102,7 @@ impl SchemaMachine {
             formula = lowerer.run(schema);
         }
         lowerer.check_references(first_slot);
+        lowerer.check_order();
         let (problems, report) = (lowerer.problems, lowerer.report);
         if !problems.is_empty() {
             return Err(SchemaError::of_problems(problems));
@@ -417,6 +418,15 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             keyword: keyword.to_owned(),
             reason: reason.to_owned(),
         });
+    }
+
+    /// An order of members is not supported: saying so is better than ignoring it.
+    fn check_order(&mut self) {
+        if self.options.property_order == PropertyOrder::Schema {
+            let path = self.path_of_resource(self.resources.root());
+            let reason = "members in the order of the schema are not supported".to_owned();
+            self.refuse(path, "property_order", reason, "let members come in any order");
+        }
     }
 
     /// Refuses references that lead back to their own place with no member or item between.

@@ -35,6 +35,9 @@ enum Alternatives {
     Options(Vec<Vec<Signed>>),
 }
 
+/// The branch to decide next: its rank, its place among the branches left, its alternatives.
+type Best = ((bool, bool, usize), usize, Vec<Vec<Signed>>);
+
 /// Where one branch of the search ended.
 enum Outcome {
     Conflict,
@@ -143,7 +146,7 @@ impl SchemaMachine {
             if !self.set_units(&mut todo, trail, branches) || cores.iter().any(|core| trail.contains_all(core)) {
                 return Ok(Outcome::Conflict);
             }
-            let mut best: Option<((bool, bool, usize), usize, Vec<Vec<Signed>>)> = None;
+            let mut best: Option<Best> = None;
             let mut left: Vec<Signed> = Vec::with_capacity(branches.len());
             for &(part, sign) in branches.iter() {
                 let options = match self.alternatives(part, sign, trail) {
