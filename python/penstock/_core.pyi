@@ -1,122 +1,381 @@
-"""Types of the compiled core. The documentation stands at the classes themselves: `help(penstock.Matcher)`.
+"""Types of the compiled core; `penstock` exports its classes, and `penstock.drafting` those of the paper's trie.
 
-`tests/test_stub.py` holds these names, arguments and defaults against the compiled module.
+All classes are final. Token ids are ints from 0 to `vocab_size - 1`; lists of them are new ones, free to change.
+`tests/test_stub.py` holds the names, arguments and defaults below against the compiled module.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol, Self, TypeAlias, TypedDict, Unpack, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
-_Bitmask: TypeAlias = Any  # an int32 array [rows, ceil(vocab_size / 32)]: NumPy's, or torch's on a CPU
-_Schema: TypeAlias = Mapping[str, Any] | bool | str | type
+from penstock.errors import PenstockError
+
+__all__ = [
+    "CompiledGrammar",
+    "DraftTree",
+    "Grammar",
+    "GrammarCompiler",
+    "Matcher",
+    "RetrievalIndex",
+    "RetrievalRequest",
+    "TokenizerInfo",
+    "TrieRequest",
+    "TrieStore",
+    "fill_next_token_bitmasks",
+]
+
+class _CpuTensor(Protocol):
+    """What is no buffer itself but can show one without a copy, such as a torch tensor on the CPU."""
+
+    def numpy(self) -> Any: ...
+
+class _Noise(Protocol):
+    """Whose noise the sampler adds: the seed of the text and the number of the sample, both from 0 to 2**64 - 1."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def sample(self) -> int: ...
+
+class _LoaderOptions(TypedDict, total=False):
+    """What every loader of a tokenizer takes. `None` and a missing option mean the same."""
+
+    vocab_size: int | None
+    """Width of the model's logits, if it exceeds the tokenizer's vocabulary."""
+    stop_token_ids: Iterable[int] | None
+    """The tokens that end an output, if they are not those that the tokenizer names."""
+
+class _JsonOptions(TypedDict, total=False):
+    """The options of a JSON Schema. `None` and a missing option mean the same."""
+
+    strict: bool | None
+    """True (default): what cannot be enforced exactly is refused. False: it is reported and not enforced."""
+    property_order: Literal["any", "schema"] | None
+    """Members in any order (default), or in the order of the schema."""
+    whitespace: Literal["flexible", "compact"] | None
+    """Whitespace wherever JSON allows it (default), or none; `indent` and `separators` override it."""
+    indent: int | None
+    """One member a line, indented by this many spaces a level."""
+    separators: tuple[str, str] | None
+    """Between items and behind a name: `,` and `:`, each followed by nothing, one or two spaces, or a line break."""
+    format: Literal["assertion", "annotation"] | None
+    """Whether `format` is enforced (default) or only reported."""
+    registry: dict[str, Any] | None
+    """Documents that a remote `$ref` may name, by URI. Nothing is ever fetched."""
+
+_Bitmask: TypeAlias = Buffer | _CpuTensor
+"""A writable, C-contiguous int32 array [rows, ceil(vocab_size / 32)] or [ceil(vocab_size / 32)], as `allocate_token_bitmask`
+makes it: NumPy's, or torch's on the CPU."""
 _Dialect: TypeAlias = Literal["python", "rust", "ecma"]
-_Report: TypeAlias = dict[str, list[tuple[str, str, str]]]
+_Schema: TypeAlias = dict[str, Any] | bool | str | type | Any
+"""A JSON Schema as dict, bool or JSON text, or a Python type whose values are meant."""
 
+@final
 class TokenizerInfo:
+    """The bytes of every token id of a vocabulary, its special and its stop tokens.
+
+    Immutable, hashable, picklable, shared by any number of threads. Equality compares the whole vocabulary.
+    Cost: linear in the bytes; some 150 ms of tables for 131,000 tokens are made at the first compile.
+    """
+
     def __new__(
         cls,
-        vocab: Sequence[bytes],
+        vocab: Iterable[bytes],
         *,
-        stop_token_ids: Sequence[int],
-        special_token_ids: Sequence[int] | None = None,
+        stop_token_ids: Iterable[int],
+        special_token_ids: Iterable[int] | None = None,
         vocab_size: int | None = None,
-    ) -> TokenizerInfo: ...
+    ) -> TokenizerInfo:
+        """Build from `vocab[i]`, the spelling of id `i` in mid-text; `b""` marks ids that no text can produce.
+
+        `stop_token_ids`: tokens that end an output. `special_token_ids`: further symbols that are no text. `vocab_size`: number
+        of ids including those of a padded head; None takes `len(vocab)`. Raises TokenizerError with `.token_id`.
+        """
+
     @classmethod
-    def from_huggingface(cls, tokenizer: Any, **options: Any) -> TokenizerInfo: ...
+    def from_huggingface(cls, tokenizer: Any, **options: Unpack[_LoaderOptions]) -> TokenizerInfo:
+        """Read a fast tokenizer of transformers or a `tokenizers.Tokenizer`. Raises TokenizerError."""
+
     @classmethod
-    def from_tiktoken(cls, encoding: Any, **options: Any) -> TokenizerInfo: ...
+    def from_tiktoken(cls, encoding: Any, **options: Unpack[_LoaderOptions]) -> TokenizerInfo:
+        """Read a `tiktoken.Encoding`. Raises TokenizerError."""
+
     @classmethod
-    def from_sentencepiece(cls, model: Any, **options: Any) -> TokenizerInfo: ...
+    def from_sentencepiece(cls, model: Any, **options: Unpack[_LoaderOptions]) -> TokenizerInfo:
+        """Read a `SentencePieceProcessor`, or the path or bytes of a model file. Raises TokenizerError."""
+
     @classmethod
-    def from_mistral(cls, tokenizer: Any, **options: Any) -> TokenizerInfo: ...
+    def from_mistral(cls, tokenizer: Any, **options: Unpack[_LoaderOptions]) -> TokenizerInfo:
+        """Read a tokenizer of mistral-common. Raises TokenizerError."""
+
     @property
-    def vocab_size(self) -> int: ...
+    def vocab_size(self) -> int:
+        """Number of ids, those of a padded head included: the width of the model's logits. `len(info)` is the same."""
+
     @property
-    def stop_token_ids(self) -> list[int]: ...
+    def stop_token_ids(self) -> list[int]:
+        """The tokens that end an output, ascending."""
+
     @property
-    def special_token_ids(self) -> list[int]: ...
+    def special_token_ids(self) -> list[int]:
+        """The tokens that are symbols and no text, ascending; stop tokens are among them."""
+
     @property
-    def fingerprint(self) -> str: ...
-    def token_bytes(self, token_id: int) -> bytes: ...
+    def fingerprint(self) -> str:
+        """A stable fingerprint of the whole vocabulary: 32 hexadecimal digits."""
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return the bytes that `token_id` adds to the text; empty for special tokens and for ids past the vocabulary."""
+
     def __len__(self) -> int: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
+@final
 class Grammar:
+    """A language, not yet bound to a vocabulary. Immutable, hashable, picklable; `str(grammar)` is EBNF that parses back.
+
+    A JSON Schema is read when the grammar is compiled: what is wrong with it is raised there.
+    """
+
     @staticmethod
-    def from_json_schema(schema: _Schema, **options: Any) -> Grammar: ...
+    def from_json_schema(schema: _Schema, **options: Unpack[_JsonOptions]) -> Grammar:
+        """Return the JSON texts that a JSON Schema accepts; options as for `GrammarCompiler.compile_json_schema`.
+
+        Raises GrammarSyntaxError for a text that is no JSON, LimitError for a schema nested deeper than 2,000 levels,
+        UnsupportedFeatureError for separators other than those listed, TypeError or ValueError for an unknown option or value.
+        """
+
     @staticmethod
-    def from_ebnf(text: str, root: str = "root") -> Grammar: ...
+    def from_ebnf(text: str, root: str = "root") -> Grammar:
+        """Read a grammar in EBNF, a superset of GBNF; `root` names the rule to start from.
+
+        Raises GrammarSyntaxError that lists every mistake with line and column; UnsupportedFeatureError, EmptyLanguageError,
+        LimitError.
+        """
+
     @staticmethod
-    def from_regex(pattern: str, *, dialect: _Dialect = "python") -> Grammar: ...
+    def from_regex(pattern: str, *, dialect: _Dialect = "python") -> Grammar:
+        """Return the texts that a regular expression matches as a whole.
+
+        Raises GrammarSyntaxError, UnsupportedFeatureError (such as back references), LimitError.
+        """
+
     @staticmethod
-    def from_lark(_text: str) -> Grammar: ...
+    def from_lark(_text: str) -> Grammar:
+        """Raise UnsupportedFeatureError (`unsupported_front_end`): Lark is not read yet; write EBNF."""
+
     @staticmethod
-    def from_structural_tag(_tag: Any) -> Grammar: ...
+    def from_structural_tag(_tag: Any) -> Grammar:
+        """Raise UnsupportedFeatureError (`unsupported_front_end`): not read yet; join grammars with `+` and `|`."""
+
     @staticmethod
-    def from_type(python_type: Any, **options: Any) -> Grammar: ...
+    def from_type(python_type: Any, **options: Unpack[_JsonOptions]) -> Grammar:
+        """Return the JSON texts of the values of a Python type. Raises TypeError for types that JSON cannot carry."""
+
     @staticmethod
-    def concat(*grammars: Grammar) -> Grammar: ...
+    def concat(*grammars: Grammar) -> Grammar:
+        """Return the texts of each grammar, one after the other; without arguments, the empty text."""
+
     @staticmethod
-    def union(*grammars: Grammar) -> Grammar: ...
-    def __or__(self, other: Grammar) -> Grammar: ...
-    def __add__(self, other: Grammar) -> Grammar: ...
-    def __and__(self, other: Grammar) -> Grammar: ...
-    def __invert__(self) -> Grammar: ...
-    def __eq__(self, other: object) -> bool: ...
+    def union(*grammars: Grammar) -> Grammar:
+        """Return the texts of any of the grammars; without arguments, the empty language, which does not compile."""
+
+    def __or__(self, other: Grammar, /) -> Grammar:
+        """Return the texts of either."""
+
+    def __add__(self, other: Grammar, /) -> Grammar:
+        """Return the texts of the first, each followed by one of the second."""
+
+    def __and__(self, other: Grammar, /) -> Grammar:
+        """Return the texts of both. Neither may call itself, or compiling raises UnsupportedFeatureError."""
+
+    def __invert__(self) -> Grammar:
+        """Return the texts that are not in it. It may not call itself, or compiling raises UnsupportedFeatureError."""
+
+    def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
+@final
 class GrammarCompiler:
+    """Compiles grammars for one vocabulary, and remembers what it compiled. Thread-safe.
+
+    Every compile method raises the errors of the front end it names, EmptyLanguageError where no text matches, LimitError
+    where a named limit is reached, and TokenizerError where the vocabulary lacks a token that the grammar names or a single
+    byte that it needs.
+    Cost: linear in the grammar, and constant for one that is remembered; masks are made later, where the output goes.
+    """
+
     def __new__(
         cls, info: TokenizerInfo, *, max_threads: int | None = None, cache_size_bytes: int | None = None
-    ) -> GrammarCompiler: ...
-    @property
-    def tokenizer_info(self) -> TokenizerInfo: ...
-    def compile(self, grammar: Grammar) -> CompiledGrammar: ...
-    def compile_json_schema(self, schema: _Schema, **options: Any) -> CompiledGrammar: ...
-    def compile_ebnf(self, text: str, root: str = "root") -> CompiledGrammar: ...
-    def compile_regex(self, pattern: str, *, dialect: _Dialect = "python") -> CompiledGrammar: ...
-    def compile_lark(self, text: str) -> CompiledGrammar: ...
-    def compile_structural_tag(self, tag: Any) -> CompiledGrammar: ...
-    def clear_cache(self) -> None: ...
+    ) -> GrammarCompiler:
+        """Compile for `info`. `cache_size_bytes` bounds what is remembered (None: 512 MiB); what is in use lives on.
 
+        `max_threads` changes nothing: compiling is lazy and takes one thread.
+        """
+
+    @property
+    def tokenizer_info(self) -> TokenizerInfo:
+        """The vocabulary."""
+
+    def compile(self, grammar: Grammar) -> CompiledGrammar:
+        """Bind a grammar to the vocabulary."""
+
+    def compile_json_schema(self, schema: _Schema, **options: Unpack[_JsonOptions]) -> CompiledGrammar:
+        """Compile a JSON Schema: dict, bool, JSON text, or a Python type.
+
+        Options: strict=True, property_order="any", whitespace="flexible", indent=None, separators=None, format="assertion",
+        registry=None. Raises UnsupportedFeatureError, whose `.refusals` list (pointer, keyword, reason), EmptyLanguageError,
+        GrammarSyntaxError, LimitError, and TypeError or ValueError for an unknown option or value.
+        """
+
+    def compile_ebnf(self, text: str, root: str = "root") -> CompiledGrammar:
+        """Compile EBNF; see `Grammar.from_ebnf`."""
+
+    def compile_regex(self, pattern: str, *, dialect: _Dialect = "python") -> CompiledGrammar:
+        """Compile a regular expression, matched as a whole; see `Grammar.from_regex`."""
+
+    def compile_lark(self, text: str) -> CompiledGrammar:
+        """Raise UnsupportedFeatureError; see `Grammar.from_lark`."""
+
+    def compile_structural_tag(self, tag: Any) -> CompiledGrammar:
+        """Raise UnsupportedFeatureError; see `Grammar.from_structural_tag`."""
+
+    def clear_cache(self) -> None:
+        """Forget every compiled grammar; those in use live on."""
+
+@final
 class CompiledGrammar:
-    @property
-    def tokenizer_info(self) -> TokenizerInfo: ...
-    @property
-    def report(self) -> _Report: ...
-    @property
-    def size_bytes(self) -> int: ...
-    @property
-    def mask_counts(self) -> tuple[int, int]: ...
-    def set_mask_memory(self, on: bool) -> None: ...
+    """A grammar bound to a vocabulary, made by a GrammarCompiler. Shared by any number of matchers and threads."""
 
-class Matcher:
-    def __new__(cls, compiled: CompiledGrammar) -> Matcher: ...
     @property
-    def num_tokens(self) -> int: ...
-    def accept_token(self, token_id: int) -> bool: ...
-    def accept_tokens(self, token_ids: Sequence[int]) -> int: ...
-    def accept_bytes(self, data: bytes) -> bool: ...
-    def validate_tokens(self, token_ids: Sequence[int]) -> int: ...
-    def fill_next_token_bitmask(self, bitmask: _Bitmask, row: int = 0) -> bool: ...
-    def prune(self, tree: DraftTree, budget: int) -> DraftTree: ...
-    def rollback(self, num_tokens: int) -> None: ...
-    def fork(self) -> Matcher: ...
-    def reset(self) -> None: ...
-    def is_accepting(self) -> bool: ...
-    def is_terminated(self) -> bool: ...
-    def jump_forward_bytes(self, *, canonical: bool = False) -> bytes: ...
-    def jump_forward_tokens(self, *, canonical: bool = False) -> list[int]: ...
-    def shortest_completion_bytes(self) -> bytes: ...
+    def tokenizer_info(self) -> TokenizerInfo:
+        """The vocabulary."""
+
+    @property
+    def report(self) -> dict[str, list[tuple[str, str, str]]]:
+        """What became of each keyword of its JSON Schemas: lists of (JSON pointer, keyword, reason).
+
+        The keys are "enforced", "annotations" and "refused"; the lists are empty for a grammar without a schema.
+        """
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of automata and masks, approximately; it grows with use. The tables of the vocabulary are not in it."""
+
+    @property
+    def mask_counts(self) -> tuple[int, int]:
+        """(masks remembered, masks made) so far."""
+
+    def set_mask_memory(self, on: bool) -> None:
+        """Switch the memory of finished masks on or off, to measure what it saves; masks stay the same."""
+
+@final
+class Matcher:
+    """The state of one output under a compiled grammar. For one thread at a time; it does not pickle.
+
+    One law holds: a bit of the mask is set exactly when `accept_token` would take the token. After any error the matcher is
+    as it was before the call.
+    """
+
+    def __new__(cls, compiled: CompiledGrammar) -> Matcher:
+        """Stand at the start of an output. Raises LimitError where a limit is reached at once."""
+
+    @property
+    def num_tokens(self) -> int:
+        """How many accepts could be taken back."""
+
+    def accept_token(self, token_id: int) -> bool:
+        """Read one token. False: the grammar does not allow it, and nothing changed.
+
+        Raises MatcherStateError (`terminated`, `token_out_of_range`), LimitError.
+        """
+
+    def accept_tokens(self, token_ids: Iterable[int]) -> int:
+        """Read tokens up to the first that is refused, or to a stop token; return how many were taken.
+
+        Raises as `accept_token`; then none was taken.
+        """
+
+    def accept_bytes(self, data: bytes) -> bool:
+        """Read bytes, which need not end at a token's border, as one accept for `rollback`. False changes nothing.
+
+        Raises MatcherStateError (`terminated`), LimitError.
+        """
+
+    def validate_tokens(self, token_ids: Iterable[int]) -> int:
+        """Return how many of the tokens could be read one after the other; the state stays. 0 after a stop token.
+
+        Raises MatcherStateError (`token_out_of_range`), LimitError.
+        """
+
+    def fill_next_token_bitmask(self, bitmask: _Bitmask, row: int = 0) -> bool:
+        """Write the allowed tokens into row `row` of `bitmask`: int32 [rows, ceil(vocab_size / 32)], bit 1 = allowed.
+
+        Token t is bit t % 32 of word t // 32. Every word of the row is written. False: all ids are allowed, so nothing needs
+        to be masked. Raises MatcherStateError (`bitmask_shape`, `terminated`), LimitError; the row is then of no use.
+        Cost: about a microsecond for a mask that was made before; the GIL is released while a new one is made.
+        """
+
+    def prune(self, tree: DraftTree, budget: int) -> DraftTree:
+        """Return the legal nodes of a draft tree, best first, at most `budget` besides node 0; the state stays.
+
+        Node 0 is the last token of the output and counts as read. After a stop token only node 0 is left.
+        Cost: one accept for each node whose parent is legal, until the budget is spent.
+        """
+
+    def rollback(self, num_tokens: int) -> None:
+        """Take back the last `num_tokens` accepts. Raises MatcherStateError (`rollback_too_far`). Cost: linear in them."""
+
+    def fork(self) -> Matcher:
+        """Return a second matcher in the same state, independent from here on. Cost: constant."""
+
+    def reset(self) -> None:
+        """Go back to the start of the output."""
+
+    def is_accepting(self) -> bool:
+        """Return whether the output may end here."""
+
+    def is_terminated(self) -> bool:
+        """Return whether a stop token was accepted."""
+
+    def jump_forward_bytes(self, *, canonical: bool = False) -> bytes:
+        """Return the longest text that every completion starts with; it may end inside a character.
+
+        `canonical`: where only spelling is free (whitespace, escapes), the usual spelling: a guess, for drafts only.
+        Raises LimitError. Cost: linear in the answer.
+        """
+
+    def jump_forward_tokens(self, *, canonical: bool = False) -> list[int]:
+        """Return tokens that spell the beginning of `jump_forward_bytes`, up to where a longer token could run past its end.
+
+        Raises LimitError. Cost: linear in the bytes.
+        """
+
+    def shortest_completion_bytes(self) -> bytes:
+        """Return a short text that completes the output; empty where it is complete. Raises LimitError."""
 
 def fill_next_token_bitmasks(
     matchers: Sequence[Matcher], bitmask: _Bitmask, rows: Sequence[int] | None = None
-) -> list[bool | Exception]: ...
+) -> list[bool | PenstockError]:
+    """Fill row `rows[i]` of `bitmask` (default `i`) for `matchers[i]`; 16 matchers and more are spread over threads.
 
+    Rows are independent: the answer holds, for each matcher, what its `fill_next_token_bitmask` would have returned, or the
+    error that it would have raised. Raises ValueError for rows that are too few, outside the bitmask or named twice,
+    MatcherStateError (`bitmask_shape`) for an unusable array, RuntimeError for a matcher named twice or in use.
+    """
+
+@final
 class DraftTree:
+    """Proposed continuations of one text, as a tree. Immutable, hashable, picklable.
+
+    Node 0 is the last committed token and its parent is -1; parents come before their children, best nodes first, so that
+    every beginning of the arrays is a tree. A budget never counts node 0.
+    """
+
     def __new__(
         cls,
         token_ids: Sequence[int],
@@ -124,28 +383,64 @@ class DraftTree:
         *,
         logprobs: Sequence[float] | None = None,
         sources: Sequence[int] | None = None,
-    ) -> DraftTree: ...
+    ) -> DraftTree:
+        """Check and keep the arrays, each of length num_nodes; ids and parents are 32-bit.
+
+        `logprobs`: natural logarithm of the drafter's belief in each node given its parent. `sources`: for each node a number
+        from 0 to 255 that says where it came from; `RetrievalIndex` writes 0 for node 0, 1 for the request's own text, 2 for
+        outputs of others, 3 for frequent tokens. Raises ValueError where the arrays are no tree, LimitError
+        (`draft_tree_too_large`) above 16,384 nodes, OverflowError for numbers out of range. Cost: linear.
+        """
+
     @property
-    def token_ids(self) -> list[int]: ...
+    def token_ids(self) -> list[int]:
+        """The token of each node."""
+
     @property
-    def parents(self) -> list[int]: ...
+    def parents(self) -> list[int]:
+        """The parent of each node; -1 at node 0."""
+
     @property
-    def logprobs(self) -> list[float] | None: ...
+    def logprobs(self) -> list[float] | None:
+        """Natural logarithm of the belief in each node given its parent, in float32; None if unknown."""
+
     @property
-    def sources(self) -> list[int] | None: ...
+    def sources(self) -> list[int] | None:
+        """Where each node came from; None if unknown."""
+
     @property
-    def num_nodes(self) -> int: ...
-    def tolist(self) -> tuple[list[int], list[int]]: ...
-    def child(self, node: int, token_id: int) -> int | None: ...
-    def children(self, node: int) -> list[int]: ...
-    def path(self, node: int) -> list[int]: ...
-    def depths(self) -> list[int]: ...
-    def attention_mask(self) -> NDArray[np.bool_]: ...
+    def num_nodes(self) -> int:
+        """Number of nodes, node 0 included; `len(tree)` is the same."""
+
+    def tolist(self) -> tuple[list[int], list[int]]:
+        """Return (token_ids, parents). Cost: O(num_nodes)."""
+
+    def child(self, node: int, token_id: int) -> int | None:
+        """Return the child of `node` that carries `token_id`, or None. Raises IndexError for a node outside the tree."""
+
+    def children(self, node: int) -> list[int]:
+        """Return the children of `node`, best first. Raises IndexError for a node outside the tree."""
+
+    def path(self, node: int) -> list[int]:
+        """Return the nodes from node 0 to `node`, both included. Raises IndexError for a node outside the tree."""
+
+    def depths(self) -> list[int]:
+        """Return the distance of each node from node 0."""
+
+    def attention_mask(self) -> NDArray[np.bool_]:
+        """Return a bool array [num_nodes, num_nodes]: row i holds which nodes node i sees, itself and its ancestors."""
+
     def __len__(self) -> int: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
+@final
 class RetrievalIndex:
+    """Drafts by retrieval: what followed the last tokens before is proposed again, in this text or in finished ones.
+
+    Thread-safe; many requests share one index. Prompts are never shared, outputs only within a namespace.
+    """
+
     def __new__(
         cls,
         *,
@@ -157,32 +452,91 @@ class RetrievalIndex:
         knee: float | None = None,
         frequent_share: float | None = None,
         floor: float | None = None,
-    ) -> RetrievalIndex: ...
-    @property
-    def size_bytes(self) -> int: ...
-    @property
-    def num_outputs(self) -> int: ...
-    @property
-    def num_tokens(self) -> int: ...
-    def start(self, prompt_ids: Sequence[int], *, share: bool = True, namespace: str = "") -> RetrievalRequest: ...
-    def insert(self, token_ids: Sequence[int], *, namespace: str = "") -> int: ...
-    def remove(self, request_id: int) -> bool: ...
-    def clear(self) -> None: ...
-    def to_bytes(self, *, fingerprint: int = 0) -> bytes: ...
-    def restore(self, data: bytes, *, fingerprint: int = 0) -> int: ...
+    ) -> RetrievalIndex:
+        """Make an empty index. None takes the default of a number, which serves code, chat and JSON alike.
 
+        `max_size_bytes` (256 MiB) bounds everything that is held: the oldest finished outputs are evicted first, and a running
+        text that no longer fits drafts nothing. The other numbers blend the lengths of matches: `max_places` (32) earlier
+        places looked at for a length, `other_weight` (0.4) of outputs of others beside the text itself, `strength` (3),
+        `exponent` (0.8) and `knee` (14) of the trust in a match by its length, `frequent_share` (0.3) for frequent tokens,
+        `floor` (1e-6) below which nothing is proposed. Raises ValueError for numbers out of range.
+        """
+
+    @property
+    def size_bytes(self) -> int:
+        """Upper estimate of what running and finished requests hold."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of finished outputs that are searchable."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens in the finished outputs."""
+
+    def start(self, prompt_ids: Sequence[int], *, share: bool = True, namespace: str = "") -> RetrievalRequest:
+        """Begin a text; return its session, a context manager.
+
+        Its output, never its prompt, becomes searchable for others of the same namespace when it finishes, unless `share` is
+        False. Drafts reveal by their speed what others wrote: keep tenants in namespaces of their own.
+        Raises LimitError, ValueError for a negative id. Cost: linear in the prompt; long ones are read without the GIL.
+        """
+
+    def insert(self, token_ids: Sequence[int], *, namespace: str = "") -> int:
+        """Add an output that was written elsewhere, to warm up; return the id to remove it by. Cost: linear."""
+
+    def remove(self, request_id: int) -> bool:
+        """Remove a finished output without a trace; return whether there was one. Cost: linear in it."""
+
+    def clear(self) -> None:
+        """Remove all finished outputs. Running requests keep their own text."""
+
+    def to_bytes(self, *, fingerprint: int = 0) -> bytes:
+        """Return the finished outputs, for `restore`. `fingerprint`: 64 bits for the vocabulary that the ids belong to."""
+
+    def restore(self, data: bytes, *, fingerprint: int = 0) -> int:
+        """Add the outputs of `to_bytes`; return how many there were. Nothing is executed; all is added, or nothing.
+
+        Raises PenstockError (`snapshot_refused`) for foreign, damaged or newer data and for another fingerprint.
+        """
+
+@final
 class RetrievalRequest:
-    @property
-    def id(self) -> int: ...
-    @property
-    def num_tokens(self) -> int: ...
-    def extend(self, token_ids: Sequence[int]) -> None: ...
-    def propose(self, budget: int, *, width_cost: float | None = None, noise: Any = None) -> DraftTree: ...
-    def finish(self) -> None: ...
-    def __enter__(self) -> RetrievalRequest: ...
-    def __exit__(self, *_error: object) -> None: ...
+    """The session of one text, made by `RetrievalIndex.start`; a second thread waits for the first."""
 
+    @property
+    def id(self) -> int:
+        """Names the request, and its output once it is finished (`RetrievalIndex.remove`)."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens, prompt and output, that are searchable."""
+
+    def extend(self, token_ids: Sequence[int]) -> None:
+        """Append committed tokens; they are searchable at once.
+
+        Raises RuntimeError when finished, ValueError for a negative id, LimitError. Cost: below a microsecond a token.
+        """
+
+    def propose(self, budget: int, *, width_cost: float | None = None, noise: _Noise | None = None) -> DraftTree:
+        """Return the most probable continuations: at most `budget` nodes besides node 0, best first.
+
+        `width_cost` a: the budget is a ceiling, and the tree is the one that pays best when a forward over `width` nodes costs
+        1 + a * width plain ones. `noise`: the sampler's, for texts sampled at a temperature near 1.
+        Raises LimitError above 4,096 nodes, RuntimeError when finished, ValueError before the first token. Cost: O(budget).
+        """
+
+    def finish(self) -> None:
+        """End the request; its output becomes searchable for others if it shares. Calling it again does nothing."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_error: object) -> None:
+        """Finish, also after an exception."""
+
+@final
 class TrieStore:
+    """The trie of the Lookahead paper (arXiv 2312.12728), for comparison; `RetrievalIndex` drafts better. Thread-safe."""
+
     def __new__(
         cls,
         *,
@@ -193,15 +547,41 @@ class TrieStore:
         output_weight: float = 1e-4,
         stop_token_ids: Sequence[int] = ...,
         max_nodes: int = ...,
-    ) -> TrieStore: ...
-    @property
-    def num_nodes(self) -> int: ...
-    def start(self, prompt_ids: Sequence[int], *, share: bool = True) -> TrieRequest: ...
-    def insert(self, token_ids: Sequence[int]) -> None: ...
+    ) -> TrieStore:
+        """Make an empty store of branches of at most `branch_length` tokens.
 
+        `max_query_length`: the most last tokens that are looked up. `mode`: "hierarchical" (branches share prefixes),
+        "parallel" (each branch is paid for in full) or "one_branch". `source`: "mix", "prompt" or "output" frequencies;
+        `output_weight`: what an occurrence in an output weighs beside one in the prompt. `stop_token_ids` (none): a query of
+        one token does not start from these. `max_nodes` (2**20) bounds the shared trie. Raises ValueError.
+        """
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of shared nodes."""
+
+    def start(self, prompt_ids: Sequence[int], *, share: bool = True) -> TrieRequest:
+        """Begin a text; return its session, a context manager. Cost: linear in the prompt, times `branch_length`."""
+
+    def insert(self, token_ids: Sequence[int]) -> None:
+        """Add the branches of an output that was written elsewhere. Cost: linear in it, times `branch_length`."""
+
+@final
 class TrieRequest:
-    def extend(self, token_ids: Sequence[int]) -> None: ...
-    def propose(self, budget: int) -> DraftTree: ...
-    def finish(self) -> None: ...
-    def __enter__(self) -> TrieRequest: ...
-    def __exit__(self, *_error: object) -> None: ...
+    """The session of one text, made by `TrieStore.start`; a second thread waits for the first."""
+
+    def extend(self, token_ids: Sequence[int]) -> None:
+        """Append committed tokens; their branches are searchable at once. Raises RuntimeError when finished."""
+
+    def propose(self, budget: int) -> DraftTree:
+        """Return the branches behind the last tokens: at most `budget` nodes besides node 0, the paper's decoding length.
+
+        Raises LimitError above 4,096 nodes, RuntimeError when finished, ValueError before the first token.
+        """
+
+    def finish(self) -> None:
+        """End the request: its prompt branches go, its output branches are shared if it shares."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_error: object) -> None:
+        """Finish, also after an exception."""
