@@ -10,6 +10,7 @@
 //! [`parse`] and [`parse_search`] read regular expressions, and `lower.rs` resolves their assertions.
 mod charset;
 mod formats;
+mod length;
 mod live;
 mod lower;
 mod parse;

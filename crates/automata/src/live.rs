@@ -76,7 +76,17 @@ impl Regexes {
     ///
     /// # Errors
     /// `max_emptiness_states`, `max_regex_states`.
-    pub fn live_row(&mut self, term: RegexId) -> Result<&Row, Limit> {
+    pub fn live_row(&mut self, term: RegexId) -> Result<Arc<Row>, Limit> {
+        self.live_row_ref(term)?;
+        Ok(self.rows[term.0 as usize].clone().expect("a pruned row was built"))
+    }
+
+    /// [`Regexes::live_row`] without a share in it.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn live_row_ref(&mut self, term: RegexId) -> Result<&Row, Limit> {
         if !self.pruned[term.0 as usize] {
             self.prune_row(term)?;
         }

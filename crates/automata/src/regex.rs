@@ -101,6 +101,7 @@ pub(crate) struct Facts {
 pub struct Regexes {
     pub(crate) nodes: Vec<Node>,
     pub(crate) facts: Vec<Facts>,
+    pub(crate) lengths: Vec<crate::length::Lengths>,
     pub(crate) ids: FxHashMap<Node, RegexId>,
     pub(crate) rows: Vec<Option<Arc<Row>>>,
     /// Whether the dead targets of a row have been taken out.
@@ -128,6 +129,7 @@ impl Regexes {
         let mut regexes = Regexes {
             nodes: Vec::new(),
             facts: Vec::new(),
+            lengths: Vec::new(),
             ids: FxHashMap::default(),
             rows: Vec::new(),
             pruned: Vec::new(),
@@ -192,6 +194,7 @@ impl Regexes {
         }
         let id = RegexId(self.nodes.len() as u32);
         self.facts.push(self.facts_of(&node));
+        self.lengths.push(self.lengths_of(&node));
         self.nodes.push(node.clone());
         self.ids.insert(node, id);
         self.rows.push(None);

@@ -123,7 +123,7 @@ impl Regexes {
     /// # Errors
     /// `max_regex_states`, `max_emptiness_states`.
     pub fn step(&mut self, term: RegexId, character: u32) -> Result<RegexId, Limit> {
-        Ok(self.live_row(term)?.target(character))
+        Ok(self.live_row_ref(term)?.target(character))
     }
 
     fn build_row(&mut self, term: RegexId) -> Result<Row, Limit> {

@@ -84,7 +84,7 @@ impl CompiledGrammar {
         if start.is_empty() {
             return Err(CompileError::Empty(core.lowered.names[core.lowered.root].clone()));
         }
-        check_spelling(&info, !core.roots.is_empty())?;
+        check_spelling(&vocabulary, !core.roots.is_empty())?;
         Ok(CompiledGrammar {
             info,
             vocabulary,
@@ -159,22 +159,10 @@ fn resolve_tokens(symbols: &mut [Symbol], info: &TokenizerInfo) -> Result<(), Co
 
 /// The masks take spelling for free: whatever text the tokens can begin, single bytes can go on with. A vocabulary without
 /// that could lead into a dead end, so it is refused.
-fn check_spelling(info: &TokenizerInfo, has_json: bool) -> Result<(), CompileError> {
-    let (mut single, mut used) = ([false; 256], [false; 256]);
-    for id in 0..info.num_spelled() as u32 {
-        let bytes = info.token_bytes(id);
-        bytes.iter().for_each(|&byte| used[usize::from(byte)] = true);
-        if let [byte] = bytes {
-            single[usize::from(*byte)] = true;
-        }
-    }
-    if has_json {
-        (b' '..=b'~').for_each(|byte| used[usize::from(byte)] = true);
-    }
-    let missing: Vec<String> = (0..=255u8)
-        .filter(|&byte| used[usize::from(byte)] && !single[usize::from(byte)])
-        .map(name_byte)
-        .collect();
+fn check_spelling(vocabulary: &Vocabulary, has_json: bool) -> Result<(), CompileError> {
+    let needed = |byte: u8| vocabulary.used_bytes[usize::from(byte)] || (has_json && (b' '..=b'~').contains(&byte));
+    let missing = (0..=255u8).filter(|&byte| needed(byte) && !vocabulary.single_bytes[usize::from(byte)]);
+    let missing: Vec<String> = missing.map(name_byte).collect();
     if missing.is_empty() {
         return Ok(());
     }

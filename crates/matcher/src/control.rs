@@ -1,7 +1,7 @@
 //! Where the text stands: a control and the frame below it.
 use crate::stack::{FrameId, TextId};
 use crate::text::Partial;
-use penstock_automata::{RegexId, INFINITE};
+use penstock_automata::RegexId;
 use penstock_schema::number::NumberState;
 use penstock_schema::{AskId, ShapeId};
 
@@ -130,9 +130,9 @@ pub struct Text {
     pub parts: u32,
     /// What was asked; only kept while `parts` is not 0.
     pub ask: AskId,
-    /// Least number of characters to come. Only with a goal of [`RegexId::ANYTHING`].
+    /// Least number of characters to come. Lengths are kept only beside a positive goal.
     pub min: u32,
-    /// Largest number of characters to come, or [`INFINITE`].
+    /// Largest number of characters to come, or [`penstock_automata::INFINITE`].
     pub max: u32,
     /// The part of a character that has been read.
     pub partial: Partial,
@@ -176,8 +176,7 @@ pub struct Config {
 }
 
 impl Control {
-    /// The control under which masks are kept: counts that no token can use up are cut, and so is what only the frame
-    /// below has to know. `longest` is the length of the longest token in bytes.
+    /// The control under which masks are kept: whitespace that no token can use up is cut. `longest` is the length of the longest token in bytes.
     pub fn mask_key(self, longest: u32) -> Control {
         let cut = |gap: Gap| match gap {
             Gap::Indent(left) => Gap::Indent(left.min(longest.min(u32::from(u16::MAX)) as u16)),
@@ -193,11 +192,6 @@ impl Control {
             Control::Name { gap, first } => Control::Name { gap: cut(gap), first },
             Control::Colon { ask, gap } => Control::Colon { ask, gap: cut(gap) },
             Control::After(gap) => Control::After(cut(gap)),
-            Control::Text(text) => Control::Text(Text {
-                min: text.min.min(longest + 1),
-                max: if text.max > longest + 1 { INFINITE } else { text.max },
-                ..text
-            }),
             other => other,
         }
     }

@@ -2,7 +2,7 @@
 use crate::question::Paths;
 use penstock_automata::{Limit, RegexId, Regexes, MAX_CHAR};
 use penstock_grammar::{JsonOptions, Lowered, Symbol, Whitespace};
-use penstock_schema::{AskId, NamesId, SchemaMachine, ShapeId, Verdicts};
+use penstock_schema::{AskId, NamesId, SchemaMachine, SeenId, ShapeId, Verdicts};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -154,8 +154,11 @@ pub struct Core {
     /// Most containers and calls that may be open (`max_nesting`).
     pub max_nesting: u32,
     first_bytes: FxHashMap<RegexId, ByteSet>,
-    other_names: FxHashMap<(ShapeId, RegexId), RegexId>,
-    any_name: FxHashMap<NamesId, bool>,
+    other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
+    /// A shortest word of a language of names.
+    first_names: FxHashMap<RegexId, Option<Arc<str>>>,
+    /// A name that no schema mentions.
+    unmentioned: Arc<str>,
     verdict_ids: FxHashMap<Verdicts, u32>,
     verdict_list: Vec<Verdicts>,
 }
@@ -176,7 +179,8 @@ impl Core {
             max_nesting: MAX_NESTING,
             first_bytes: FxHashMap::default(),
             other_names: FxHashMap::default(),
-            any_name: FxHashMap::default(),
+            first_names: FxHashMap::default(),
+            unmentioned: "\u{10FFFF}\u{10FFFE} unmentioned \u{10FFFF}".into(),
             verdict_ids: FxHashMap::default(),
             verdict_list: Vec::new(),
         }
@@ -206,34 +210,44 @@ impl Core {
         Ok(set)
     }
 
-    /// The texts that may be *another* name of a shape: the shape's own names are taken out, unless everything else is
-    /// allowed anyway (then the end of a name is looked at instead).
-    pub fn other_names(&mut self, shape: ShapeId, others: RegexId) -> Result<RegexId, Limit> {
+    /// The texts that may be *another* name: those of `others` without the shape's own names and those seen before, so that no
+    /// prefix of them is a dead end. Where everything is allowed the end of a name is looked at instead.
+    pub fn other_names(&mut self, shape: ShapeId, others: RegexId, seen: SeenId) -> Result<RegexId, Limit> {
         if others == RegexId::ANYTHING || others == RegexId::NEVER {
             return Ok(others);
         }
-        if let Some(&term) = self.other_names.get(&(shape, others)) {
+        if let Some(&term) = self.other_names.get(&(shape, others, seen)) {
             return Ok(term);
         }
-        let names = self.schemas.shape(shape).names.clone();
+        let mut taken = self.schemas.shape(shape).names.clone();
+        taken.extend(self.schemas.seen_others(seen, shape).into_iter().map(str::to_owned));
         let regexes = &mut self.schemas.regexes;
-        let named = regexes.words(names.iter().map(|name| name.as_ref()));
-        let term = regexes.difference(others, named);
+        let taken = regexes.words(taken.iter().map(String::as_str));
+        let term = regexes.difference(others, taken);
         let term = if regexes.is_live(term)? { term } else { RegexId::NEVER };
-        self.other_names.insert((shape, others), term);
+        self.other_names.insert((shape, others, seen), term);
         Ok(term)
     }
 
-    /// Whether any name may come next.
-    pub fn any_name(&mut self, id: NamesId) -> Result<bool, Limit> {
-        if let Some(&any) = self.any_name.get(&id) {
-            return Ok(any);
+    /// A name that stands for all other names of a shape: one of them that has not been seen.
+    pub fn other_name(&mut self, shape: ShapeId, others: RegexId, seen: SeenId) -> Result<Option<Arc<str>>, Limit> {
+        let names = self.other_names(shape, others, seen)?;
+        if names == RegexId::ANYTHING {
+            return Ok(Some(self.unmentioned.clone()));
         }
+        if let Some(name) = self.first_names.get(&names) {
+            return Ok(name.clone());
+        }
+        let name: Option<Arc<str>> = self.schemas.regexes.shortest(names).map(Arc::from);
+        self.first_names.insert(names, name.clone());
+        Ok(name)
+    }
+
+    /// Whether any name may come next.
+    pub fn any_name(&mut self, id: NamesId, seen: SeenId) -> Result<bool, Limit> {
         let names = self.schemas.names_view(id);
         let (shape, others) = (names.shape, names.others);
-        let any = names.available.iter().any(|&word| word != 0) || self.other_names(shape, others)? != RegexId::NEVER;
-        self.any_name.insert(id, any);
-        Ok(any)
+        Ok(names.available.iter().any(|&word| word != 0) || self.other_names(shape, others, seen)? != RegexId::NEVER)
     }
 
     /// A number for a verdict, so that it can be an answer. 0 is no verdict.

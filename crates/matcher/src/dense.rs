@@ -1,63 +1,343 @@
-//! Dense states: whole slices of the vocabulary at once.
+//! Dense states: whole slices and subtrees of the vocabulary at once.
 //!
-//! A state takes a slice whole if no text over the slice's kinds of characters, up to the length of its longest token,
-//! kills it. The search for such a text looks at a bounded number of states and gives up in favour of a walk.
-use crate::control::{Config, Control};
+//! A term takes a slice of tokens whole if no text over the slice's kinds of characters, up to the length of its longest
+//! token, kills it; otherwise the slice's trie of characters is walked, and subtrees are taken by the same test. The length
+//! up to which a term survives is searched among a bounded number of states and remembered for the walk.
+//!
+//! Inside JSON strings the tokens with escapes, quotes and unfinished characters stand in a trie of their own, by their
+//! decoded characters; those that leave the string are judged by their rest, once.
+use crate::chars::{CharNode, CharTrie};
+use crate::control::{Config, Control, Key, Text};
+use crate::run::{Configs, Frontier};
+use crate::stack::FrameId;
 use crate::text::Partial;
-use crate::vocabulary::{Slice, JSON_SPECIAL_KINDS, KINDS};
-use crate::walk::{is_wide, Walk};
-use penstock_automata::{Limit, RegexId, Row};
+use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS};
+use crate::walk::{is_wide, Base, Guard, Walk};
+use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
+use penstock_schema::{AskId, Verdicts};
+use rustc_hash::FxHashMap;
 
-/// States looked at before a slice is walked instead.
-const MAX_DEATH_STATES: usize = 256;
+/// States looked at before a term counts as mortal.
+const MAX_DEATH_STATES: usize = 128;
+
+/// Any number of characters may come.
+const FREE: (u32, u32) = (0, INFINITE);
+
+/// How many characters of some kinds a term survives, by term and kinds.
+type Survival = FxHashMap<(RegexId, u16), u32>;
+
+/// Where a place in a rule calls or returns to, by the place.
+type Crossings = FxHashMap<RegexId, Configs>;
 
 impl Walk<'_, '_> {
     /// Whether `config` reads text so freely that slices pay.
     pub(crate) fn is_dense(&mut self, config: Config) -> Result<bool, Limit> {
         let at_boundary = match config.control {
             Control::Rule { partial, .. } => partial == Partial::None,
-            Control::Text(text) => text.partial == Partial::None,
+            Control::Text(text) => text.partial == Partial::None && text.parts == 0,
             Control::Key(key) => key.partial == Partial::None && key.others != RegexId::NEVER,
             _ => false,
         };
         Ok(at_boundary && is_wide(&self.run.live_bytes(config)?))
     }
 
-    /// Whether every token of the slice can be read from `config`.
-    pub(crate) fn takes_slice(&mut self, config: Config, slice: &Slice) -> Result<bool, Limit> {
-        let (term, longest_text) = match config.control {
-            Control::Rule { term, .. } => (term, penstock_automata::INFINITE),
-            Control::Text(text) if slice.kinds & JSON_SPECIAL_KINDS == 0 => (text.goal, text.max),
-            Control::Key(key) if slice.kinds & JSON_SPECIAL_KINDS == 0 => (key.others, penstock_automata::INFINITE),
-            _ => return Ok(false),
-        };
-        if longest_text < slice.longest {
-            return Ok(false);
+    /// Finds the tokens of a dense configuration.
+    pub(crate) fn dense(&mut self, config: Config) -> Result<(), Limit> {
+        match config.control {
+            Control::Text(text) => self.dense_text(text, config),
+            Control::Key(key) => self.dense_key(key, config),
+            Control::Rule { term, .. } => self.dense_rule(term, config),
+            _ => Ok(()),
         }
-        self.survives(term, slice.kinds, slice.longest)
+    }
+
+    /// A rule: slices by the term alone. Where it calls or returns inside a token, the rest of the token is walked byte by
+    /// byte with every way to read it.
+    fn dense_rule(&mut self, term: RegexId, config: Config) -> Result<(), Limit> {
+        let vocabulary = self.vocabulary;
+        let (mut survival, mut crossings) = (Survival::default(), FxHashMap::default());
+        for (i, slice) in vocabulary.slices.iter().enumerate() {
+            if self.survives(&mut survival, term, slice.kinds, slice.longest)? {
+                self.found.bases.push(Base::Slice(i as u32));
+                continue;
+            }
+            self.walk_slice(slice, term, FREE, &mut survival)?;
+            self.cross_slice(slice, term, config.frame, &mut crossings)?;
+        }
+        self.trie(&vocabulary.unsliced, config)
+    }
+
+    /// The tokens of a slice inside which a rule calls or returns.
+    fn cross_slice(&mut self, slice: &Slice, term: RegexId, frame: FrameId, known: &mut Crossings) -> Result<(), Limit> {
+        let trie = &slice.trie;
+        let mut todo: Vec<(&CharNode, RegexId)> = vec![(trie.root(), term)];
+        let mut live = Vec::new();
+        while let Some((node, state)) = todo.pop() {
+            let configs = self.crossing(state, frame, known)?;
+            if !configs.is_empty() {
+                self.walk_chars(trie, node, configs)?;
+            }
+            self.live_children(trie, node, state, FREE, &mut live)?;
+            todo.extend(live.iter().filter(|entry| entry.0.count > 0));
+        }
+        Ok(())
+    }
+
+    /// The configurations into which a place in a rule calls or returns, itself apart.
+    fn crossing(&mut self, state: RegexId, frame: FrameId, known: &mut Crossings) -> Result<Configs, Limit> {
+        let regexes = self.run.core.regexes();
+        if regexes.is_regular(state) && (!regexes.is_nullable(state) || frame == FrameId::BOTTOM) {
+            return Ok(Configs::new());
+        }
+        if let Some(configs) = known.get(&state) {
+            return Ok(configs.clone());
+        }
+        let mut out = Frontier::default();
+        out.kernels.push((state, frame));
+        self.run.close_over(&mut out)?;
+        let own = Config { control: Control::Rule { term: state, partial: Partial::None }, frame };
+        out.configs.retain(|config| *config != own);
+        known.insert(state, out.configs.clone());
+        Ok(out.configs)
+    }
+
+    /// The tokens below a node that `configs` can read.
+    fn walk_chars(&mut self, trie: &CharTrie<()>, node: &CharNode, configs: Configs) -> Result<(), Limit> {
+        let mut todo = vec![(*node, configs)];
+        let mut buffer = [0; 4];
+        while let Some((node, configs)) = todo.pop() {
+            for child in trie.children(&node) {
+                let Some(character) = char::from_u32(child.character) else { continue };
+                let next = self.run.read(&configs, character.encode_utf8(&mut buffer).as_bytes())?;
+                if !next.is_empty() {
+                    self.found.add(trie.items(child).iter().map(|item| item.token), None);
+                    todo.push((*child, next));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A name whose other spellings have a language of their own. Declared names are walked byte by byte, under guards; the
+    /// others by decoded characters, and the member that a name would open is asked name by name.
+    fn dense_key(&mut self, key: Key, config: Config) -> Result<(), Limit> {
+        let vocabulary = self.vocabulary;
+        if key.low < key.high {
+            let declared = Config { control: Control::Key(Key { others: RegexId::NEVER, ..key }), ..config };
+            self.trie(&vocabulary.trie, declared)?;
+        }
+        let mut survival = Survival::default();
+        for (i, slice) in vocabulary.slices.iter().enumerate().filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0) {
+            if self.survives(&mut survival, key.others, slice.kinds, slice.longest)? {
+                self.found.bases.push(Base::Slice(i as u32));
+            } else {
+                self.walk_slice(slice, key.others, FREE, &mut survival)?;
+            }
+        }
+        self.walk_names(key, config.frame)
+    }
+
+    /// The tokens with escapes, unfinished characters and quotes that another name can read.
+    fn walk_names(&mut self, key: Key, frame: FrameId) -> Result<(), Limit> {
+        let trie = &self.vocabulary.in_strings;
+        let mut todo: Vec<(&CharNode, Key)> = vec![(trie.root(), key)];
+        let mut rests: FxHashMap<AskId, FxHashMap<u32, Guard>> = FxHashMap::default();
+        while let Some((node, key)) = todo.pop() {
+            let mut after: Option<AskId> = None;
+            if trie.items(node).iter().any(|item| matches!(item.ending, Ending::Closed(_))) {
+                after = self.ask_after(&key, frame, &mut rests)?;
+            }
+            for item in trie.items(node) {
+                match item.ending {
+                    Ending::Inside(partial) => {
+                        let row = self.run.core.regexes().live_row_ref(key.others)?;
+                        if partial == Partial::None || partial.is_live(row) {
+                            self.found.add([item.token], None);
+                        }
+                    }
+                    Ending::Closed(rest) => {
+                        if let Some(&guard) = after.and_then(|ask| rests[&ask].get(&rest)) {
+                            self.found.add([item.token], guard);
+                        }
+                    }
+                }
+            }
+            for child in trie.children(node) {
+                let next = self.run.key_after(key, child.character)?;
+                if next.others != RegexId::NEVER {
+                    todo.push((child, next));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is asked after the closing quote of the name that has been read, its rests made known; None if it may not end.
+    fn ask_after(&mut self, key: &Key, frame: FrameId, rests: &mut FxHashMap<AskId, FxHashMap<u32, Guard>>) -> Result<Option<AskId>, Limit> {
+        let undeclared = Key { low: 0, high: 0, ..*key };
+        let is_declared = self.run.is_declared(key);
+        let mut out = Frontier::default();
+        if !is_declared {
+            self.run.end_key(undeclared, frame, &mut out)?;
+        }
+        let Some(Config { control: Control::Colon { ask, .. }, .. }) = out.configs.first().copied() else { return Ok(None) };
+        if !rests.contains_key(&ask) {
+            let live = self.rests(out.configs)?.into_iter().collect();
+            rests.insert(ask, live);
+        }
+        Ok(Some(ask))
+    }
+
+    /// A string value: everything by decoded characters.
+    fn dense_text(&mut self, text: Text, config: Config) -> Result<(), Limit> {
+        let vocabulary = self.vocabulary;
+        let mut survival = Survival::default();
+        for (i, slice) in vocabulary.slices.iter().enumerate().filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0) {
+            let needed = self.run.core.schemas.regexes.max_min_length(text.goal);
+            let roomy = text.max == INFINITE || text.max >= slice.longest.saturating_add(needed);
+            if roomy && text.min <= 1 && self.survives(&mut survival, text.goal, slice.kinds, slice.longest)? {
+                self.found.bases.push(Base::Slice(i as u32));
+            } else {
+                self.walk_slice(slice, text.goal, (text.min, text.max), &mut survival)?;
+            }
+        }
+        let mut ended = Frontier::default();
+        self.run.value_end(config.frame, Verdicts::TRUE, &mut ended)?;
+        self.run.close_over(&mut ended)?;
+        let rests: FxHashMap<u32, Guard> = self.rests(ended.configs)?.into_iter().collect();
+        self.walk_in_strings(text, &rests)
+    }
+
+    /// The tokens of a slice that `term` can read, with `length` characters to come at least and at most.
+    fn walk_slice(&mut self, slice: &Slice, term: RegexId, length: (u32, u32), survival: &mut Survival) -> Result<(), Limit> {
+        let trie = &slice.trie;
+        let mut todo: Vec<(&CharNode, RegexId, (u32, u32))> = vec![(trie.root(), term, length)];
+        let mut live = Vec::new();
+        while let Some((node, state, length)) = todo.pop() {
+            self.found.add(trie.items(node).iter().map(|item| item.token), None);
+            let Some(length) = shorter(length) else { continue };
+            self.live_children(trie, node, state, length, &mut live)?;
+            for &(child, target) in &live {
+                if child.count > 0 && length.0 <= 1 && self.takes_subtree(child, target, length.1, slice.kinds, survival)? {
+                    self.found.add(trie.items_below(child).iter().map(|item| item.token), None);
+                } else {
+                    todo.push((child, target, length));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn takes_subtree(&mut self, node: &CharNode, state: RegexId, max: u32, kinds: u16, survival: &mut Survival) -> Result<bool, Limit> {
+        let needed = self.run.core.schemas.regexes.max_min_length(state);
+        let roomy = max == INFINITE || max >= node.height.saturating_add(needed);
+        Ok(roomy && self.survives(survival, state, kinds, node.height)?)
+    }
+
+    /// The children of a node that lead on, each with its target: children and pieces are both sorted, so they are merged.
+    /// `length`: how many characters must and may come after the child's.
+    fn live_children<'t, E: Copy>(
+        &mut self,
+        trie: &'t CharTrie<E>,
+        node: &CharNode,
+        state: RegexId,
+        length: (u32, u32),
+        out: &mut Vec<(&'t CharNode, RegexId)>,
+    ) -> Result<(), Limit> {
+        out.clear();
+        let pieces = self.run.core.regexes().live_row_ref(state)?.pieces();
+        let children = trie.children(node);
+        let (mut piece, mut i) = (0, 0);
+        while i < children.len() {
+            let character = children[i].character;
+            while piece + 1 < pieces.len() && pieces[piece + 1].0 <= character {
+                piece += 1;
+            }
+            if pieces[piece].1 != RegexId::NEVER {
+                out.push((&children[i], pieces[piece].1));
+                i += 1;
+            } else if piece + 1 < pieces.len() {
+                i += children[i..].partition_point(|child| child.character < pieces[piece + 1].0);
+            } else {
+                break;
+            }
+        }
+        if length == (0, INFINITE) {
+            return Ok(());
+        }
+        let regexes = self.run.core.regexes();
+        let mut failed = None;
+        out.retain(|&(_, target)| {
+            regexes.has_length(target, length.0, length.1).unwrap_or_else(|limit| {
+                failed = Some(limit);
+                false
+            })
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The tokens with escapes, unfinished characters and quotes that a string value can read.
+    fn walk_in_strings(&mut self, text: Text, rests: &FxHashMap<u32, Guard>) -> Result<(), Limit> {
+        let trie = &self.vocabulary.in_strings;
+        let mut todo: Vec<(&CharNode, Text)> = vec![(trie.root(), text)];
+        let mut live = Vec::new();
+        while let Some((node, text)) = todo.pop() {
+            let may_end = text.min == 0 && self.run.core.regexes().is_nullable(text.goal);
+            for item in trie.items(node) {
+                let guard = match item.ending {
+                    Ending::Inside(Partial::None) => Some(None),
+                    Ending::Inside(partial) => self.run.is_partial_text_live(&text, partial)?.then_some(None),
+                    Ending::Closed(rest) if may_end => rests.get(&rest).copied(),
+                    Ending::Closed(_) => None,
+                };
+                if let Some(guard) = guard {
+                    self.found.add([item.token], guard);
+                }
+            }
+            if let Some((min, max)) = shorter((text.min, text.max)) {
+                self.live_children(trie, node, text.goal, (min, max), &mut live)?;
+                todo.extend(live.iter().map(|&(child, goal)| (child, Text { goal, min, max, ..text })));
+            }
+        }
+        Ok(())
     }
 
     /// Whether no text over `kinds` of at most `longest` characters kills `term`.
-    fn survives(&mut self, term: RegexId, kinds: u16, longest: u32) -> Result<bool, Limit> {
-        let mut seen = vec![term];
-        let mut level_start = 0;
-        for _ in 0..longest {
+    fn survives(&mut self, survival: &mut Survival, term: RegexId, kinds: u16, longest: u32) -> Result<bool, Limit> {
+        if let Some(&length) = survival.get(&(term, kinds)) {
+            return Ok(length >= longest);
+        }
+        let length = self.survived_length(term, kinds)?;
+        survival.insert((term, kinds), length);
+        Ok(length >= longest)
+    }
+
+    /// How many characters of `kinds` the term survives whatever they are; [`INFINITE`] if they never kill it.
+    fn survived_length(&mut self, term: RegexId, kinds: u16) -> Result<u32, Limit> {
+        let (mut seen, mut level_start, mut length) = (vec![term], 0, 0);
+        loop {
             let level_end = seen.len();
             if level_start == level_end {
-                return Ok(true);
+                return Ok(INFINITE);
             }
             for i in level_start..level_end {
-                let row = self.run.core.regexes().live_row(seen[i])?;
-                if !add_targets(&row, kinds, &mut seen) {
-                    return Ok(false);
-                }
-                if seen.len() > MAX_DEATH_STATES {
-                    return Ok(false);
+                let row = self.run.core.regexes().live_row_ref(seen[i])?;
+                if !add_targets(row, kinds, &mut seen) || seen.len() > MAX_DEATH_STATES {
+                    return Ok(length);
                 }
             }
             level_start = level_end;
+            length += 1;
         }
-        Ok(true)
+    }
+}
+
+/// The lengths after one more character; None if none may come.
+fn shorter(length: (u32, u32)) -> Option<(u32, u32)> {
+    match length {
+        (_, 0) => None,
+        (min, INFINITE) => Some((min.saturating_sub(1), INFINITE)),
+        (min, max) => Some((min.saturating_sub(1), max - 1)),
     }
 }
 
@@ -65,7 +345,7 @@ impl Walk<'_, '_> {
 fn add_targets(row: &Row, kinds: u16, seen: &mut Vec<RegexId>) -> bool {
     let pieces = row.pieces();
     for (i, &(start, target)) in pieces.iter().enumerate() {
-        let end = pieces.get(i + 1).map_or(penstock_automata::MAX_CHAR, |next| next.0 - 1);
+        let end = pieces.get(i + 1).map_or(MAX_CHAR, |next| next.0 - 1);
         if !touches(kinds, start, end) {
             continue;
         }
@@ -84,7 +364,6 @@ fn touches(kinds: u16, start: u32, end: u32) -> bool {
     if start >= 0xD800 && end <= 0xDFFF {
         return false;
     }
-    (0..KINDS.len())
-        .filter(|kind| kinds >> kind & 1 != 0)
-        .any(|kind| KINDS[kind].iter().any(|range| range.0 <= end && start <= range.1))
+    let is_in = |range: &(u32, u32)| range.0 <= end && start <= range.1;
+    (0..KINDS.len()).filter(|kind| kinds >> kind & 1 != 0).any(|kind| KINDS[kind].iter().any(is_in))
 }

@@ -2,7 +2,7 @@
 use crate::control::{Config, Control, Gap, Key, Text};
 use crate::core::Style;
 use crate::question::{PathStep, UNMENTIONED_NAME};
-use crate::run::{started_item, started_member, Frontier, Run, UNMENTIONED};
+use crate::run::{started_item, started_member, Frontier, Run};
 use crate::stack::{Container, Frame, FrameId, TextId};
 use crate::text::{Partial, Piece};
 use penstock_automata::{Limit, RegexId, INFINITE};
@@ -128,15 +128,12 @@ impl Run<'_> {
             return Ok(None);
         };
         let parts = self.core.parts.intern(&asked.parts);
+        let (mut goal, mut min, mut max) = (asked.goal, asked.min_length, asked.max_length);
+        if parts == 0 {
+            (goal, min, max) = self.core.schemas.regexes.split_length(goal).unwrap_or((goal, min, max));
+        }
         let ask = if parts == 0 { AskId(0) } else { ask };
-        Ok(Some(Text {
-            goal: asked.goal,
-            parts,
-            ask,
-            min: asked.min_length,
-            max: asked.max_length,
-            partial: Partial::None,
-        }))
+        Ok(Some(Text { goal, parts, ask, min, max, partial: Partial::None }))
     }
 
     fn step_first_item(&mut self, gap: Gap, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
@@ -302,8 +299,7 @@ impl Run<'_> {
                 }
             }
             Piece::Part(partial) => {
-                let row = self.core.schemas.regexes.live_row(text.goal)?;
-                if text.max > 0 && partial.is_live(&row) {
+                if self.is_partial_text_live(&text, partial)? {
                     out.push(Control::Text(Text { partial, ..text }), frame);
                 }
             }
@@ -316,10 +312,34 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The state after one more character, at its boundary.
+    /// Whether some character that `partial` can become leaves a text that fits its length.
+    pub fn is_partial_text_live(&mut self, text: &Text, partial: Partial) -> Result<bool, Limit> {
+        if text.max == 0 {
+            return Ok(false);
+        }
+        let row = self.core.schemas.regexes.live_row(text.goal)?;
+        if text.min <= 1 && text.max == INFINITE {
+            return Ok(partial.is_live(&row));
+        }
+        let max = if text.max == INFINITE { INFINITE } else { text.max - 1 };
+        for (low, high, target) in row.ranges() {
+            let meets = |range: &(u32, u32)| range.0 <= high && low <= range.1;
+            if partial.ranges().iter().flatten().any(meets) && self.core.schemas.regexes.has_length(target, text.min.saturating_sub(1), max)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The state after one more character, at its boundary; None if nothing can follow it.
     pub fn text_after(&mut self, text: Text, character: u32) -> Result<Option<Text>, Limit> {
         let goal = self.core.schemas.regexes.step(text.goal, character)?;
         if goal == RegexId::NEVER || text.max == 0 {
+            return Ok(None);
+        }
+        let max = if text.max == INFINITE { INFINITE } else { text.max - 1 };
+        let min = text.min.saturating_sub(1);
+        if (min > 0 || max != INFINITE) && !self.core.schemas.regexes.has_length(goal, min, max)? {
             return Ok(None);
         }
         let mut parts = text.parts;
@@ -331,15 +351,7 @@ impl Run<'_> {
             }
             parts = self.core.parts.intern(&next);
         }
-        let max = if text.max == INFINITE { INFINITE } else { text.max - 1 };
-        Ok(Some(Text {
-            goal,
-            parts,
-            min: text.min.saturating_sub(1),
-            max,
-            partial: Partial::None,
-            ..text
-        }))
+        Ok(Some(Text { goal, parts, min, max, partial: Partial::None, ..text }))
     }
 
     fn text_verdicts(&mut self, text: &Text) -> Verdicts {
@@ -447,11 +459,15 @@ impl Run<'_> {
         Ok(self.is_guarded(frame) || self.fact_available(frame, low, high)?)
     }
 
-    fn end_key(&mut self, key: Key, frame: FrameId, out: &mut Frontier) -> Result<(), Limit> {
+    /// Whether the characters read are exactly one of the declared names.
+    pub fn is_declared(&self, key: &Key) -> bool {
+        key.low < key.high && self.core.schemas.shape(key.shape).names[key.low as usize].len() == key.depth as usize
+    }
+
+    /// The closing quote of a name.
+    pub fn end_key(&mut self, key: Key, frame: FrameId, out: &mut Frontier) -> Result<(), Limit> {
         let names = &self.core.schemas.shape(key.shape).names;
-        let named = (key.low < key.high)
-            .then(|| names[key.low as usize].to_string())
-            .filter(|name| name.len() == key.depth as usize);
+        let named = self.is_declared(&key).then(|| names[key.low as usize].to_string());
         let Frame::Container(object) = self.peek(frame) else {
             return Ok(());
         };
@@ -488,9 +504,7 @@ impl Run<'_> {
         if !own_key && self.fact_member(frame, &name, exact)?.is_none() {
             return Ok(None);
         }
-        Ok(self
-            .fact_member(frame, UNMENTIONED, UNMENTIONED_NAME)?
-            .map(|member| (member, UNMENTIONED_NAME)))
+        Ok(self.fact_other_member(frame)?.map(|member| (member, UNMENTIONED_NAME)))
     }
 }
 

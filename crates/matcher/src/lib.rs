@@ -6,6 +6,7 @@
 //! `core` (what is shared and lazily grown), `question` and `run` (what may be learned of a frame, and how it is noted),
 //! `json` and `rules` (one byte), `vocabulary` (tables of the tokens), `walk` and `dense` (which tokens can be read),
 //! `masks` (remembering them), `forward` (what must come, a way to the end), `compiled`, `matcher`.
+mod chars;
 mod compiled;
 mod control;
 mod core;

@@ -2,14 +2,14 @@
 //!
 //! For each control there is a decision tree: an inner node is a question about the frames below, an edge an answer, a leaf a
 //! mask. A walk is a deterministic function of control and answers, so the same path always ends in the same mask.
-use crate::control::{Config, Control, Key};
+use crate::control::{Config, Control, Key, Text};
 use crate::question::{Known, Question, Recorder};
 use crate::run::{any_bit, Run};
 use crate::stack::{Frame, FrameId, TextId};
 use crate::text::Partial;
 use crate::vocabulary::Vocabulary;
 use crate::walk::{Base, Found, Walk};
-use penstock_automata::{Limit, RegexId};
+use penstock_automata::{Limit, RegexId, INFINITE};
 use penstock_schema::ShapeId;
 use penstock_tokens::{bitmask, TokenId, TokenTrie};
 use rustc_hash::FxHashMap;
@@ -195,14 +195,16 @@ impl Masks {
     ) -> Result<bool, Limit> {
         let again = seen_before(run, &config);
         let in_character = matches!(config.control, Control::Key(key) if key.partial != Partial::None);
-        if self.disabled || (in_character && !again.is_empty()) {
+        // Where names are told apart by patterns, each text is a state of its own: nothing to remember.
+        let singular = matches!(config.control, Control::Key(key) if !key.alike);
+        if self.disabled || singular || (in_character && !again.is_empty()) {
             return if may_make {
                 fill_afresh(run, vocabulary, config, row).map(|()| true)
             } else {
                 Ok(false)
             };
         }
-        let control = memo_key(config.control, vocabulary.longest);
+        let control = memo_key(run, config.control, vocabulary.longest);
         let leaf = match self.find(run, &control, config.frame)? {
             Some(leaf) => leaf,
             None if !may_make => return Ok(false),
@@ -242,24 +244,27 @@ fn fill_afresh(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config, row: 
     Ok(())
 }
 
-/// The control under which a mask is kept. Names that are no longer a prefix of a declared one are alike in every object.
-fn memo_key(control: Control, longest: u32) -> Control {
-    let Control::Key(key) = control else {
-        return control.mask_key(longest);
-    };
-    let text = if key.alike { TextId::EMPTY } else { key.text };
-    let declared = key.low < key.high || text != TextId::EMPTY;
-    Control::Key(match declared {
-        true => Key { text, ..key },
-        false => Key {
-            shape: ShapeId(0),
-            low: 0,
-            high: 0,
-            depth: 0,
-            text,
-            ..key
-        },
-    })
+/// The control under which a mask is kept: counts that no token can use up are cut, and names that are no longer a prefix of a
+/// declared one are alike in every object.
+fn memo_key(run: &Run<'_>, control: Control, longest: u32) -> Control {
+    match control {
+        Control::Text(text) => Control::Text(cut_lengths(run, text, longest)),
+        Control::Key(key) => {
+            let text = if key.alike { TextId::EMPTY } else { key.text };
+            Control::Key(match key.low < key.high || !key.alike {
+                true => Key { text, ..key },
+                false => Key { shape: ShapeId(0), low: 0, high: 0, depth: 0, text, ..key },
+            })
+        }
+        _ => control.mask_key(longest),
+    }
+}
+
+fn cut_lengths(run: &Run<'_>, text: Text, longest: u32) -> Text {
+    let needed = run.core.schemas.regexes.max_min_length(text.goal);
+    let far = longest.saturating_add(needed).saturating_add(1);
+    let min = if text.goal == RegexId::ANYTHING { text.min.min(longest + 1) } else { text.min };
+    Text { min, max: if text.max > far && min <= text.max { INFINITE } else { text.max }, ..text }
 }
 
 fn available_names<'n>(run: &'n mut Run<'_>, config: &Config) -> Result<&'n [u64], Limit> {

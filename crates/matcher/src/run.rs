@@ -40,9 +40,6 @@ pub struct Run<'a> {
     pub recorder: Option<Recorder>,
 }
 
-/// The name that no schema mentions; see [`UNMENTIONED_NAME`].
-pub const UNMENTIONED: &str = "\u{10FFFF}\u{10FFFE} unmentioned \u{10FFFF}";
-
 /// The frame ends the text.
 const ANSWER_BOTTOM: u32 = 1;
 /// A call frame with one entry whose caller was not known: the entry's rest is added.
@@ -170,7 +167,7 @@ impl<'a> Run<'a> {
     pub fn fact_more(&mut self, frame: FrameId) -> Result<bool, Limit> {
         let container = self.container(frame);
         let names = self.core.schemas.names(container.record, container.seen)?;
-        let more = self.core.any_name(names)?;
+        let more = self.core.any_name(names, container.seen)?;
         self.note(frame, Ask::More, |_| u32::from(more));
         Ok(more)
     }
@@ -190,7 +187,7 @@ impl<'a> Run<'a> {
         let id = self.core.schemas.names(container.record, container.seen)?;
         let names = self.core.schemas.names_view(id);
         let (shape, others) = (names.shape, names.others);
-        let others = self.core.other_names(shape, others)?;
+        let others = self.core.other_names(shape, others, container.seen)?;
         let alike = self.core.schemas.others_are_alike(container.record)?;
         self.note(frame, Ask::Shape, |core| {
             core.paths.answer(vec![shape.0, others.index(), u32::from(alike)])
@@ -248,11 +245,29 @@ impl<'a> Run<'a> {
     fn named_member(&mut self, frame: FrameId, name: u32) -> Result<Option<Member>, Limit> {
         let container = self.container(frame);
         if name == UNMENTIONED_NAME {
-            return self.core.schemas.take(container.record, container.seen, UNMENTIONED);
+            return self.other_member_of(&container);
         }
-        self.core
-            .schemas
-            .take(container.record, container.seen, self.core.paths.name(name))
+        self.core.schemas.take(container.record, container.seen, self.core.paths.name(name))
+    }
+
+    /// The member with a name that stands for all names that the object does not tell apart.
+    fn other_member_of(&mut self, container: &Container) -> Result<Option<Member>, Limit> {
+        let id = self.core.schemas.names(container.record, container.seen)?;
+        let names = self.core.schemas.names_view(id);
+        let (shape, others) = (names.shape, names.others);
+        match self.core.other_name(shape, others, container.seen)? {
+            Some(name) => self.core.schemas.take(container.record, container.seen, &name),
+            None => Ok(None),
+        }
+    }
+
+    /// [`Run::fact_member`] for the name that stands for all others.
+    pub fn fact_other_member(&mut self, frame: FrameId) -> Result<Option<Member>, Limit> {
+        let container = self.container(frame);
+        let member = self.other_member_of(&container)?;
+        let answer = member.as_ref().map_or(0, |member| member.ask.0 + 1);
+        self.note(frame, Ask::Member(UNMENTIONED_NAME), |_| answer);
+        Ok(member)
     }
 
     fn locate(&mut self, known: &mut Known, path: PathId) -> Result<FrameId, Limit> {

@@ -7,6 +7,7 @@
 //!
 //! Tokens of whole characters are also cut into *slices* by the kinds of characters they hold, so that an automaton that
 //! cannot die on those kinds takes a whole slice at once.
+use crate::chars::{CharTrie, Item};
 use crate::text::{Partial, Piece};
 use penstock_tokens::{bitmask, NodeId, TokenId, TokenTrie, TokenizerInfo};
 use rustc_hash::FxHashMap;
@@ -61,7 +62,16 @@ pub struct Slice {
     /// The tokens.
     pub bitmap: Box<[u32]>,
     /// The tokens, to be walked where the slice cannot be taken whole.
-    pub trie: TokenTrie,
+    pub trie: CharTrie<()>,
+}
+
+/// How a token ends that stays inside a string or leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// At a character boundary, or inside a character.
+    Inside(Partial),
+    /// Behind the closing quote, with this rest.
+    Closed(u32),
 }
 
 /// Fewer tokens than this make no slice of their own.
@@ -78,6 +88,10 @@ pub struct Vocabulary {
     pub longest: u32,
     /// Words of a bitmask row.
     pub num_words: usize,
+    /// The bytes that occur in text tokens.
+    pub used_bytes: [bool; 256],
+    /// The bytes that are text tokens by themselves.
+    pub single_bytes: [bool; 256],
     /// The texts that can follow a closing quote within a token; the ids are rests.
     pub rests: TokenTrie,
     /// By node of `trie`: the root, and every node that is reached by a quote.
@@ -88,12 +102,15 @@ pub struct Vocabulary {
     pub slices: Vec<Slice>,
     /// Text tokens that are in no slice.
     pub unsliced: TokenTrie,
+    /// Tokens that can follow a character boundary inside a JSON string and are in no slice that may stand there, by their
+    /// decoded characters.
+    pub in_strings: CharTrie<Ending>,
 }
 
 /// How one token continues a string from some place within it.
 enum Continuation<'t> {
     Dead,
-    Inside(u16),
+    Inside(String, Partial),
     Closed { content: String, rest: &'t [u8] },
 }
 
@@ -115,7 +132,12 @@ fn continuation(text: &[u8]) -> Continuation<'_> {
             }
         };
     }
-    Continuation::Inside((content.chars().count() + usize::from(partial != Partial::None)) as u16)
+    Continuation::Inside(content, partial)
+}
+
+/// Characters that a string needs room for: a started one counts.
+fn length_inside(content: &str, partial: Partial) -> u16 {
+    (content.chars().count() + usize::from(partial != Partial::None)) as u16
 }
 
 impl Vocabulary {
@@ -134,15 +156,27 @@ impl Vocabulary {
             .get(&TokenTrie::ROOT)
             .map_or_else(Vec::new, |table| length_bitmaps(&table.inside, num_words));
         let (slices, unsliced) = slices(info, &ids, num_words);
+        let in_strings = in_strings(info, &ids, &slices, &rests);
+        let (mut used_bytes, mut single_bytes) = ([false; 256], [false; 256]);
+        for &id in &ids {
+            let bytes = info.token_bytes(id);
+            bytes.iter().for_each(|&byte| used_bytes[usize::from(byte)] = true);
+            if let [byte] = bytes {
+                single_bytes[usize::from(*byte)] = true;
+            }
+        }
         Vocabulary {
             trie,
             longest,
             num_words,
+            used_bytes,
+            single_bytes,
             rests,
             tables,
             inside,
             slices,
             unsliced,
+            in_strings,
         }
     }
 
@@ -150,7 +184,7 @@ impl Vocabulary {
     pub fn memory_usage(&self) -> usize {
         let row = 4 * self.num_words;
         let tables: usize = self.tables.values().map(StringTable::memory_usage).sum();
-        let slices: usize = self.slices.iter().map(|slice| row + slice.trie.size_bytes()).sum();
+        let slices: usize = self.slices.iter().map(|slice| row + slice.trie.memory_usage()).sum();
         self.trie.size_bytes()
             + self.rests.size_bytes()
             + self.unsliced.size_bytes()
@@ -212,7 +246,7 @@ fn string_tables(info: &TokenizerInfo, trie: &TokenTrie, ids: &[TokenId]) -> (Fx
             let builder = builders.entry(node).or_default();
             match continuation(&bytes[start..]) {
                 Continuation::Dead => {}
-                Continuation::Inside(length) => builder.table.inside.push((length, id)),
+                Continuation::Inside(content, partial) => builder.table.inside.push((length_inside(&content, partial), id)),
                 Continuation::Closed { content, rest } => {
                     let next = rests.len() as u32;
                     let rest = *rests.entry(rest.to_vec()).or_insert(next);
@@ -269,20 +303,41 @@ fn slices(info: &TokenizerInfo, ids: &[TokenId], num_words: usize) -> (Vec<Slice
     }
     let mut slices = Vec::new();
     for (kinds, tokens) in by_kinds {
-        let mut items: Vec<(&[u8], TokenId)> = tokens.iter().map(|token| (info.token_bytes(token.0), token.0)).collect();
         if tokens.len() < MIN_SLICE {
-            unsliced.append(&mut items);
+            unsliced.extend(tokens.iter().map(|token| (info.token_bytes(token.0), token.0)));
             continue;
         }
         let mut bitmap = vec![0u32; num_words];
         tokens.iter().for_each(|token| bitmask::set(&mut bitmap, token.0));
         let longest = tokens.iter().map(|token| token.1).max().unwrap_or(0);
-        slices.push(Slice {
-            kinds,
-            longest,
-            bitmap: bitmap.into(),
-            trie: TokenTrie::from_items(&mut items),
+        let texts = tokens.iter().map(|token| {
+            let text = std::str::from_utf8(info.token_bytes(token.0)).unwrap_or_default();
+            let item = Item { token: token.0, ending: () };
+            (text.chars().map(u32::from).collect::<Box<[u32]>>(), item)
         });
+        let trie = CharTrie::new(texts.collect());
+        slices.push(Slice { kinds, longest, bitmap: bitmap.into(), trie });
     }
     (slices, TokenTrie::from_items(&mut unsliced))
+}
+
+/// What can follow a character boundary of a string, apart from the slices that may stand there.
+fn in_strings(info: &TokenizerInfo, ids: &[TokenId], slices: &[Slice], rests: &TokenTrie) -> CharTrie<Ending> {
+    let plain: Vec<&Slice> = slices.iter().filter(|slice| slice.kinds & JSON_SPECIAL_KINDS == 0).collect();
+    let mut texts = Vec::new();
+    for &token in ids {
+        if plain.iter().any(|slice| bitmask::test(&slice.bitmap, token)) {
+            continue;
+        }
+        let (content, ending) = match continuation(info.token_bytes(token)) {
+            Continuation::Dead => continue,
+            Continuation::Inside(content, partial) => (content, Ending::Inside(partial)),
+            Continuation::Closed { content, rest } => {
+                let node = rests.find(rest).and_then(|node| rests.token(node));
+                (content, Ending::Closed(node.expect("every rest is in the trie of rests")))
+            }
+        };
+        texts.push((content.chars().map(u32::from).collect(), Item { token, ending }));
+    }
+    CharTrie::new(texts)
 }

@@ -5,7 +5,7 @@
 use crate::control::{Config, Control, Gap, Key, Text};
 use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
 use crate::question::{PathStep, UNMENTIONED_NAME};
-use crate::run::{started_member, Configs, Frontier, Run, UNMENTIONED};
+use crate::run::{started_member, Configs, Frontier, Run};
 use crate::stack::{Frame, FrameId};
 use crate::text::Partial;
 use crate::vocabulary::{StringTable, Vocabulary};
@@ -40,7 +40,7 @@ pub struct Found {
 }
 
 impl Found {
-    fn add(&mut self, ids: impl IntoIterator<Item = TokenId>, guard: Guard) {
+    pub(crate) fn add(&mut self, ids: impl IntoIterator<Item = TokenId>, guard: Guard) {
         match guard {
             None => self.tokens.extend(ids),
             Some(range) => self.guarded.entry(range).or_default().extend(ids),
@@ -86,19 +86,12 @@ impl<'r, 'a> Walk<'r, 'a> {
             return self.from_table(&place, config.frame, TokenTrie::ROOT);
         }
         if self.is_dense(config)? {
-            for (i, slice) in vocabulary.slices.iter().enumerate() {
-                if self.takes_slice(config, slice)? {
-                    self.found.bases.push(Base::Slice(i as u32));
-                } else {
-                    self.trie(&slice.trie, config)?;
-                }
-            }
-            return self.trie(&vocabulary.unsliced, config);
+            return self.dense(config);
         }
         self.trie(&vocabulary.trie, config)
     }
 
-    fn trie(&mut self, trie: &TokenTrie, config: Config) -> Result<(), Limit> {
+    pub(crate) fn trie(&mut self, trie: &TokenTrie, config: Config) -> Result<(), Limit> {
         let main = std::ptr::eq(trie, &self.vocabulary.trie);
         let mut todo: Vec<(NodeId, Configs)> = vec![(TokenTrie::ROOT, Configs::from_slice(&[config]))];
         while let Some((node, configs)) = todo.pop() {
@@ -121,7 +114,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// The rests that can be read from `configs`, each with its guard.
-    fn rests(&mut self, configs: Configs) -> Result<Vec<(u32, Guard)>, Limit> {
+    pub(crate) fn rests(&mut self, configs: Configs) -> Result<Vec<(u32, Guard)>, Limit> {
         let rests = &self.vocabulary.rests;
         let mut live = Vec::new();
         if configs.is_empty() {
@@ -274,7 +267,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             .iter()
             .flat_map(|content| table.by_content[*content].iter().map(|entry| entry.1))
             .collect();
-        for (rest, guard) in self.after_name(frame, UNMENTIONED, UNMENTIONED_NAME)? {
+        for (rest, guard) in self.after_name(frame, None, UNMENTIONED_NAME)? {
             let Ok(i) = table.by_rest.binary_search_by_key(&rest, |entry| entry.0) else {
                 continue;
             };
@@ -285,19 +278,23 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     fn named_tokens(&mut self, frame: FrameId, name: &str, noted: u32, tokens: &[(u32, TokenId)]) -> Result<(), Limit> {
-        for (rest, guard) in self.after_name(frame, name, noted)? {
+        for (rest, guard) in self.after_name(frame, Some(name), noted)? {
             let matching = tokens.iter().filter(|entry| entry.0 == rest).map(|entry| entry.1);
             self.found.add(matching, guard);
         }
         Ok(())
     }
 
-    /// The rests that can follow the closing quote of this name.
-    fn after_name(&mut self, frame: FrameId, name: &str, noted: u32) -> Result<Vec<(u32, Guard)>, Limit> {
+    /// The rests that can follow the closing quote of this name, or of one that is not declared.
+    fn after_name(&mut self, frame: FrameId, name: Option<&str>, noted: u32) -> Result<Vec<(u32, Guard)>, Limit> {
         let Frame::Container(object) = self.run.peek(frame) else {
             return Ok(Vec::new());
         };
-        let Some(member) = self.run.fact_member(frame, name, noted)? else {
+        let member = match name {
+            Some(name) => self.run.fact_member(frame, name, noted)?,
+            None => self.run.fact_other_member(frame)?,
+        };
+        let Some(member) = member else {
             return Ok(Vec::new());
         };
         let next = self

@@ -1,5 +1,5 @@
 //! The mask law on rules: a bit is set exactly when the token is accepted, however the state was reached.
-use penstock_grammar::Grammar;
+use penstock_grammar::{Grammar, JsonOptions};
 use penstock_matcher::{CompiledGrammar, Matcher};
 use penstock_tokens::{bitmask, TokenizerInfo};
 use std::sync::Arc;
@@ -14,9 +14,12 @@ fn vocabulary(extra: &[&str]) -> Arc<TokenizerInfo> {
 
 /// Walks through the masks at random, checking every bit against `accept_token` on a fork.
 fn check(ebnf: &str, extra: &[&str], seed: u64) {
-    let grammar = Grammar::from_ebnf(ebnf, "root").expect("a grammar");
+    check_grammar(&Grammar::from_ebnf(ebnf, "root").expect("a grammar"), ebnf, extra, seed);
+}
+
+fn check_grammar(grammar: &Grammar, ebnf: &str, extra: &[&str], seed: u64) {
     let info = vocabulary(extra);
-    let compiled = Arc::new(CompiledGrammar::new(&grammar, info.clone()).expect("compiles"));
+    let compiled = Arc::new(CompiledGrammar::new(grammar, info.clone()).expect("compiles"));
     let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     for _ in 0..8 {
         let mut matcher = Matcher::new(compiled.clone()).expect("a start");
@@ -89,6 +92,33 @@ rest ::= "b" | "(" rest ")""#,
     {
         for seed in 0..4 {
             check(ebnf, &extra, 1 + seed + 10 * i as u64);
+        }
+    }
+}
+
+#[test]
+fn masks_of_schemas_follow_the_law() {
+    let extra = [
+        "\"a", "ab", "\":", "\": ", "{\"", "\",", "\", \"", ",\"", "\"}", "}}", "1,", "12", "1.", "e1", "\\u00", "\\n", "true", "null", "[1",
+        "], ", "\"ab\":", "\n  ", "é", "b\"", "a\":\"", "\"}", "aa", "\"\":", "{}", "[]", "-1", "x-", "\", \"ab\": ",
+    ];
+    for (i, schema) in [
+        r#"{"type":"object","properties":{"a":{"type":"integer"},"ab":{"type":"string","maxLength":2},"é":true},"required":["ab"],"additionalProperties":false}"#,
+        r#"{"type":"object","properties":{"a":{"type":"array","items":{"enum":["ab","a",1,null]},"maxItems":2}},"additionalProperties":{"type":"boolean"}}"#,
+        r#"{"type":"array","items":{"type":"object","properties":{"a":{"const":1},"b":{"const":2}},"additionalProperties":false},"minItems":1}"#,
+        r#"{"type":"string","pattern":"^[ab]{1,3}(x-)?$","minLength":2}"#,
+        r#"{"type":"object","patternProperties":{"^a":{"type":"string"},"b$":{"minLength":1}},"additionalProperties":false,"maxProperties":2}"#,
+        r#"{"anyOf":[{"type":"object","properties":{"a":{"const":1}},"required":["a"]},{"type":"object","properties":{"ab":{"type":"number"}},"required":["ab"]}]}"#,
+        r#"{"oneOf":[{"type":"integer","minimum":3,"maximum":12},{"type":"number","multipleOf":0.5,"maximum":5}]}"#,
+        r#"{"type":"object","propertyNames":{"pattern":"^(a|ab|b)$"},"minProperties":2}"#,
+    ]
+    .iter()
+    .enumerate()
+    {
+        let value = serde_json::from_str(schema).expect("JSON");
+        let grammar = Grammar::from_json_schema(value, JsonOptions::default());
+        for seed in 0..3 {
+            check_grammar(&grammar, schema, &extra, 1 + seed + 10 * i as u64);
         }
     }
 }
