@@ -133,13 +133,51 @@ def test_everything_public_in_the_stub_is_documented() -> None:
     assert [name for name, node in named if not ast.get_docstring(node)] == []
 
 
-def test_stubtest_agrees(tmp_path: Path) -> None:
+def mypy(module: str, *arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Run a module of mypy over the package that is imported here."""
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("mypy is not installed")
+    environment = {**os.environ, "PYTHONPATH": str(STUB.parent.parent), "MYPY_CACHE_DIR": str(cache)}
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_stubtest_agrees(tmp_path: Path) -> None:
     allowed = tmp_path / "allowlist"
     allowed.write_text(ALLOWLIST, encoding="utf-8")
-    command = [sys.executable, "-m", "mypy.stubtest", "penstock._core", "--concise", "--allowlist", str(allowed)]
-    environment = {**os.environ, "PYTHONPATH": str(STUB.parent.parent), "MYPY_CACHE_DIR": os.devnull}
-    config = ["--mypy-config-file", str(ROOT / "pyproject.toml")]
-    done = subprocess.run([*command, *config], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    options = ["--concise", "--allowlist", str(allowed), "--mypy-config-file", str(ROOT / "pyproject.toml")]
+    done = mypy("mypy.stubtest", "penstock._core", *options, cache=Path(os.devnull))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# Strict mypy reports an `ignore` that hides nothing, so that each line below is held from both sides.
+CALLS = """
+import numpy as np
+from penstock import _core as core
+from penstock.bitmask import allocate_token_bitmask
+
+def calls(compiler: core.GrammarCompiler, matcher: core.Matcher, tree: core.DraftTree) -> None:
+    bitmask = allocate_token_bitmask(1, 3)
+    masked: bool = matcher.fill_next_token_bitmask(bitmask)
+    matcher.fill_next_token_bitmask(None)  # type: ignore[arg-type]
+    outcomes = core.fill_next_token_bitmasks([matcher], bitmask)
+    outcomes[0].code  # type: ignore[union-attr]
+    matcher.accept_tokens(np.zeros(3, dtype=np.int32))
+    matcher.accept_bytes("text")  # type: ignore[arg-type]
+    compiler.compile_json_schema({"type": "array"}, indent=2, property_order="schema")
+    compiler.compile_json_schema(list[int], separators=(",", ": "))
+    compiler.compile_json_schema(True, indnt=2)  # type: ignore[call-arg]
+    compiler.compile_regex("a", dialect="perl")  # type: ignore[arg-type]
+    core.DraftTree(np.zeros(1, dtype=np.int32), [-1], logprobs=[0])
+    node: int = tree.child(0, 1)  # type: ignore[assignment]
+    with core.RetrievalIndex().start([1, 2]) as request:
+        matcher.prune(request.propose(8), 4).attention_mask().all()
+        request.propose(8, noise=3)  # type: ignore[arg-type]
+"""
+
+
+def test_the_types_take_good_calls_and_refuse_bad_ones(tmp_path: Path) -> None:
+    source = tmp_path / "calls.py"
+    source.write_text(CALLS, encoding="utf-8")
+    done = mypy("mypy", "--config-file", str(ROOT / "pyproject.toml"), str(source), cache=tmp_path / "cache")
     assert done.returncode == 0, done.stdout + done.stderr

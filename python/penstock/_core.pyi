@@ -66,9 +66,10 @@ class _JsonOptions(TypedDict, total=False):
     registry: dict[str, Any] | None
     """Documents that a remote `$ref` may name, by URI. Nothing is ever fetched."""
 
-_Bitmask: TypeAlias = Buffer | _CpuTensor
+_Bitmask: TypeAlias = NDArray[np.int32] | Buffer | _CpuTensor
 """A writable, C-contiguous int32 array [rows, ceil(vocab_size / 32)] or [ceil(vocab_size / 32)], as `allocate_token_bitmask`
 makes it: NumPy's, or torch's on the CPU."""
+_Ids: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
 _Dialect: TypeAlias = Literal["python", "rust", "ecma"]
 _Schema: TypeAlias = dict[str, Any] | bool | str | type | Any
 """A JSON Schema as dict, bool or JSON text, or a Python type whose values are meant."""
@@ -359,7 +360,7 @@ class Matcher:
         """Return a short text that completes the output; empty where it is complete. Raises LimitError."""
 
 def fill_next_token_bitmasks(
-    matchers: Sequence[Matcher], bitmask: _Bitmask, rows: Sequence[int] | None = None
+    matchers: Sequence[Matcher], bitmask: _Bitmask, rows: _Ids | None = None
 ) -> list[bool | PenstockError]:
     """Fill row `rows[i]` of `bitmask` (default `i`) for `matchers[i]`; 16 matchers and more are spread over threads.
 
@@ -378,11 +379,11 @@ class DraftTree:
 
     def __new__(
         cls,
-        token_ids: Sequence[int],
-        parents: Sequence[int],
+        token_ids: _Ids,
+        parents: _Ids,
         *,
-        logprobs: Sequence[float] | None = None,
-        sources: Sequence[int] | None = None,
+        logprobs: Sequence[float] | NDArray[np.floating[Any]] | None = None,
+        sources: _Ids | None = None,
     ) -> DraftTree:
         """Check and keep the arrays, each of length num_nodes; ids and parents are 32-bit.
 
@@ -474,7 +475,7 @@ class RetrievalIndex:
     def num_tokens(self) -> int:
         """Number of tokens in the finished outputs."""
 
-    def start(self, prompt_ids: Sequence[int], *, share: bool = True, namespace: str = "") -> RetrievalRequest:
+    def start(self, prompt_ids: _Ids, *, share: bool = True, namespace: str = "") -> RetrievalRequest:
         """Begin a text; return its session, a context manager.
 
         Its output, never its prompt, becomes searchable for others of the same namespace when it finishes, unless `share` is
@@ -482,7 +483,7 @@ class RetrievalIndex:
         Raises LimitError, ValueError for a negative id. Cost: linear in the prompt; long ones are read without the GIL.
         """
 
-    def insert(self, token_ids: Sequence[int], *, namespace: str = "") -> int:
+    def insert(self, token_ids: _Ids, *, namespace: str = "") -> int:
         """Add an output that was written elsewhere, to warm up; return the id to remove it by. Cost: linear."""
 
     def remove(self, request_id: int) -> bool:
@@ -512,7 +513,7 @@ class RetrievalRequest:
     def num_tokens(self) -> int:
         """Number of tokens, prompt and output, that are searchable."""
 
-    def extend(self, token_ids: Sequence[int]) -> None:
+    def extend(self, token_ids: _Ids) -> None:
         """Append committed tokens; they are searchable at once.
 
         Raises RuntimeError when finished, ValueError for a negative id, LimitError. Cost: below a microsecond a token.
@@ -545,7 +546,7 @@ class TrieStore:
         mode: str = "hierarchical",
         source: str = "mix",
         output_weight: float = 1e-4,
-        stop_token_ids: Sequence[int] = ...,
+        stop_token_ids: _Ids = ...,
         max_nodes: int = ...,
     ) -> TrieStore:
         """Make an empty store of branches of at most `branch_length` tokens.
@@ -560,17 +561,17 @@ class TrieStore:
     def num_nodes(self) -> int:
         """Number of shared nodes."""
 
-    def start(self, prompt_ids: Sequence[int], *, share: bool = True) -> TrieRequest:
+    def start(self, prompt_ids: _Ids, *, share: bool = True) -> TrieRequest:
         """Begin a text; return its session, a context manager. Cost: linear in the prompt, times `branch_length`."""
 
-    def insert(self, token_ids: Sequence[int]) -> None:
+    def insert(self, token_ids: _Ids) -> None:
         """Add the branches of an output that was written elsewhere. Cost: linear in it, times `branch_length`."""
 
 @final
 class TrieRequest:
     """The session of one text, made by `TrieStore.start`; a second thread waits for the first."""
 
-    def extend(self, token_ids: Sequence[int]) -> None:
+    def extend(self, token_ids: _Ids) -> None:
         """Append committed tokens; their branches are searchable at once. Raises RuntimeError when finished."""
 
     def propose(self, budget: int) -> DraftTree:
