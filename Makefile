@@ -31,7 +31,8 @@ test: test-rust test-python ## install what the tests need, build, run all tests
 test-rust: $(VENV)/.tools
 	cargo test $(CARGO_FLAGS) --release
 
-test-python: $(VENV)/.core $(VENV)/.test
+# The lint tools belong to it: a test runs mypy's stubtest.
+test-python: $(VENV)/.core $(VENV)/.test $(VENV)/.lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.core $(VENV)/.test $(VENV)/.lint ## ruff, mypy, rustfmt, clippy
