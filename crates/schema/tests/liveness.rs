@@ -369,6 +369,7 @@ fn check_all(generator: Generator, default_cases: u64) {
         );
     }
     println!("{counts:?}");
+    assert!(counts.limits * 2 <= counts.schemas, "most schemas are answered: {counts:?}");
     assert!(
         counts.dead > 0 && counts.prefixes > 100 || count == 1,
         "the test has something to say: {counts:?}"
