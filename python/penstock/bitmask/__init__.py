@@ -17,7 +17,7 @@ __all__ = ["allocate_token_bitmask", "apply_token_bitmask_inplace"]
 WORD_BITS = 32
 
 
-def allocate_token_bitmask(num_rows: int, vocab_size: int) -> np.ndarray:
+def allocate_token_bitmask(num_rows: int, vocab_size: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
     """A bitmask `[num_rows, ceil(vocab_size / 32)]` of int32 in which every token is allowed.
 
     The bits of the last word that stand beyond `vocab_size` are 0. Raises `ValueError` for sizes below 0 or 1.
