@@ -40,7 +40,7 @@ from penstock.errors import (
 )
 
 if TYPE_CHECKING:
-    from penstock import adapters, decoding, drafting, models
+    from penstock import adapters, decoding, drafting, models, rewards
     from penstock.generator import Generator
     from penstock.result import Done, PartialValue, Result, TextDelta
     from penstock.sampling import Sampling
@@ -61,7 +61,7 @@ _HOMES = {
     "Sampling": "sampling",
     "TextDelta": "result",
 }
-_MODULES = ("adapters", "decoding", "drafting", "models")
+_MODULES = ("adapters", "decoding", "drafting", "models", "rewards")
 
 __all__ = [
     "Choice",
@@ -105,6 +105,7 @@ __all__ = [
     "errors",
     "fill_next_token_bitmasks",
     "models",
+    "rewards",
 ]
 
 

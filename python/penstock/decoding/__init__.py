@@ -6,6 +6,10 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "BestOf": "strategies.best_of",
+    "Cdlh": "strategies.cdlh",
+    "Cdsl": "strategies.cdsl",
+    "CdslTree": "strategies.cdsl_tree",
     "Context": "context",
     "DraftSession": "drafter",
     "Drafter": "drafter",
@@ -20,6 +24,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "BestOf",
+    "Cdlh",
+    "Cdsl",
+    "CdslTree",
     "Context",
     "DraftSession",
     "Drafter",
