@@ -14,17 +14,18 @@ _VOWELS = frozenset("aeiou")
 _MIN_STEM = 2
 _IRREGULAR = """
 be am is are was were been being; have has had having; do does did done doing; go goes went gone going; say said; make made;
-get got gotten getting; see saw seen; come came; know knew known; take took taken taking; find found; think thought; tell told;
-become became; leave left leaving; feel felt; bring brought; begin began begun beginning; keep kept; hold held; write wrote
-written writing; stand stood; hear heard; let letting; mean meant; set setting; meet met; run ran running; pay paid; sit sat
-sitting; speak spoke spoken; lie lay lain lying; lead led; read; grow grew grown; lose lost losing; fall fell fallen; send sent;
-build built; break broke broken; spend spent; cut cutting; rise rose risen rising; drive drove driven driving; buy bought; wear
-wore worn; choose chose chosen choosing; eat ate eaten; drink drank drunk; swim swam swum swimming; sing sang sung; throw threw
-thrown; catch caught; teach taught; fly flew flown flies; draw drew drawn; ride rode ridden riding; sleep slept;
-win won winning; fight fought; hide hid hidden hiding; hit hitting; blow blew blown; shake shook shaken shaking; steal stole stolen; sweep
-swept; swing swung; wake woke woken waking; sell sold; shoot shot; dig dug digging; feed fed; hang hung; light lit; slide slid sliding;
-man men; woman women; child children; foot feet; tooth teeth; goose geese; mouse mice; person people; knife knives; wife wives;
-life lives; leaf leaves; wolf wolves; shelf shelves; half halves; loaf loaves; tie tying; die dying
+get got gotten getting; see saw seen; come came; know knew known; take took taken taking; find found; think thought; tell
+told; become became; leave left leaving; feel felt; bring brought; begin began begun beginning; keep kept; hold held; write
+wrote written writing; stand stood; hear heard; let letting; mean meant; set setting; meet met; run ran running; pay paid; sit
+sat sitting; speak spoke spoken; lie lay lain lying; lead led; read; grow grew grown; lose lost losing; fall fell fallen; send
+sent; build built; break broke broken; spend spent; cut cutting; rise rose risen rising; drive drove driven driving; buy
+bought; wear wore worn; choose chose chosen choosing; eat ate eaten; drink drank drunk; swim swam swum swimming; sing sang
+sung; throw threw thrown; catch caught; teach taught; fly flew flown flies; draw drew drawn; ride rode ridden riding; sleep
+slept; win won winning; fight fought; hide hid hidden hiding; hit hitting; blow blew blown; shake shook shaken shaking; steal
+stole stolen; sweep swept; swing swung; wake woke woken waking; sell sold; shoot shot; dig dug digging; feed fed; hang hung;
+light lit; slide slid sliding; man men; woman women; child children; foot feet; tooth teeth; goose geese; mouse mice; person
+people; knife knives; wife wives; life lives; leaf leaves; wolf wolves; shelf shelves; half halves; loaf loaves; tie tying;
+die dying
 """
 
 
