@@ -321,6 +321,13 @@ class Matcher:
         Cost: about a microsecond for a mask that was made before; the GIL is released while a new one is made.
         """
 
+    def fill_draft_tree_bitmask(self, bitmask: Any, tree: DraftTree, row: int = 0) -> None:
+        """Write one row for each node of a draft tree, from row `row` on: what may follow the path to that node.
+
+        Node 0 is the last token and has been accepted. The row of a node that the grammar refuses, or that ends the output,
+        allows nothing. Raises MatcherStateError where the bitmask has too few rows. The state stays.
+        """
+
     def prune(self, tree: DraftTree, budget: int) -> DraftTree:
         """Return the legal nodes of a draft tree, best first, at most `budget` besides node 0; the state stays.
 

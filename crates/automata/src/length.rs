@@ -17,7 +17,10 @@ impl Regexes {
             Node::Class(_) => Lengths { min: 1, rest: 0 },
             Node::Concat(head, tail) => {
                 let (a, b) = (lengths(head), lengths(tail));
-                Lengths { min: a.min.saturating_add(b.min), rest: a.rest.saturating_add(b.min).max(b.rest) }
+                Lengths {
+                    min: a.min.saturating_add(b.min),
+                    rest: a.rest.saturating_add(b.min).max(b.rest),
+                }
             }
             Node::Or(parts) => {
                 let all = parts.iter().map(lengths);
@@ -29,14 +32,20 @@ impl Regexes {
             Node::Repeat { body, min, .. } => {
                 let body = lengths(body);
                 let others = body.min.saturating_mul(min.saturating_sub(1));
-                Lengths { min: body.min.saturating_mul(*min), rest: body.rest.saturating_add(others) }
+                Lengths {
+                    min: body.min.saturating_mul(*min),
+                    rest: body.rest.saturating_add(others),
+                }
             }
             Node::Words { list, low, high, depth } => {
                 let words = &self.words[*list as usize][*low as usize..*high as usize];
                 let left = |length: usize| length as u32 - depth;
                 let min = words.iter().map(|word| left(word.len())).min().unwrap_or(0);
                 let max = words.iter().map(|word| left(word.len())).max().unwrap_or(0);
-                Lengths { min, rest: max.saturating_sub(1) }
+                Lengths {
+                    min,
+                    rest: max.saturating_sub(1),
+                }
             }
             _ => Lengths { min: 0, rest: INFINITE },
         }
@@ -94,9 +103,19 @@ mod tests {
     #[test]
     fn lengths_are_those_of_shortest_texts() {
         let mut regexes = Regexes::new();
-        for (pattern, shortest, bound) in [("a*", 0, 0), ("ab|cde", 2, 2), ("(ab){3,5}", 6, 6), ("a|bcdef", 1, 4), ("[a-z]+x{2}", 3, 3)] {
+        for (pattern, shortest, bound) in [
+            ("a*", 0, 0),
+            ("ab|cde", 2, 2),
+            ("(ab){3,5}", 6, 6),
+            ("a|bcdef", 1, 4),
+            ("[a-z]+x{2}", 3, 3),
+        ] {
             let term = parse(&mut regexes, pattern, Dialect::Ecma).expect("a pattern");
-            assert_eq!((regexes.min_length(term), regexes.max_min_length(term)), (shortest, bound), "{pattern}");
+            assert_eq!(
+                (regexes.min_length(term), regexes.max_min_length(term)),
+                (shortest, bound),
+                "{pattern}"
+            );
         }
         let gap = parse(&mut regexes, "a|bcdef", Dialect::Ecma).expect("a pattern");
         assert!(!regexes.has_length(gap, 2, 4).expect("no limit") && regexes.has_length(gap, 2, 5).expect("no limit"));

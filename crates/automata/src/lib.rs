@@ -16,6 +16,7 @@ mod lower;
 mod parse;
 mod pattern;
 mod regex;
+mod restrict;
 mod row;
 mod size;
 

@@ -37,7 +37,14 @@ impl<E: Copy> CharTrie<E> {
     /// The trie of texts with their items. Cost: a sort, then linear.
     pub fn new(mut texts: Vec<(Box<[u32]>, Item<E>)>) -> CharTrie<E> {
         texts.sort_by(|a, b| a.0.cmp(&b.0));
-        let empty = CharNode { character: 0, first: 0, count: 0, items: (0, 0), items_end: texts.len() as u32, height: 0 };
+        let empty = CharNode {
+            character: 0,
+            first: 0,
+            count: 0,
+            items: (0, 0),
+            items_end: texts.len() as u32,
+            height: 0,
+        };
         let mut nodes = vec![empty];
         // For each node: the range of texts below it, and its depth.
         let mut ranges = vec![(0usize, texts.len(), 0usize)];
@@ -63,7 +70,10 @@ impl<E: Copy> CharTrie<E> {
             let children = nodes[node].first as usize..(nodes[node].first + nodes[node].count) as usize;
             nodes[node].height = children.map(|child| nodes[child].height + 1).max().unwrap_or(0);
         }
-        CharTrie { nodes, items: texts.into_iter().map(|text| text.1).collect() }
+        CharTrie {
+            nodes,
+            items: texts.into_iter().map(|text| text.1).collect(),
+        }
     }
 
     /// The root.
@@ -100,7 +110,10 @@ mod tests {
     fn subtrees_are_slices() {
         let texts = ["ab", "a", "b", "abc", "é"];
         let items = texts.iter().enumerate().map(|(i, text)| {
-            let item = Item { token: i as u32, ending: () };
+            let item = Item {
+                token: i as u32,
+                ending: (),
+            };
             (text.chars().map(u32::from).collect::<Box<[u32]>>(), item)
         });
         let trie = CharTrie::new(items.collect());

@@ -4,8 +4,8 @@ use crate::masks::Masks;
 use crate::run::Run;
 use crate::stack::Stack;
 use crate::vocabulary::Vocabulary;
-use penstock_automata::Limit;
-use penstock_grammar::{lower, Grammar, GrammarError, Symbol};
+use penstock_automata::{CharSet, Limit, RegexId, Regexes};
+use penstock_grammar::{lower, Grammar, GrammarError, Lowered, Symbol};
 use penstock_schema::{Report, SchemaError, SchemaMachine};
 use penstock_tokens::TokenizerInfo;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,13 +78,14 @@ impl CompiledGrammar {
             roots.push((ready.root, index as u8));
             reports.push(ready.report);
         }
+        check_spelling(&vocabulary, !roots.is_empty())?;
+        spell_rules(&mut lowered, &mut schemas, &vocabulary)?;
         let mut core = Core::new(schemas, lowered, roots, styles);
         let mut stack = Stack::new();
         let start = Run::new(&mut core, &mut stack).start()?;
         if start.is_empty() {
             return Err(CompileError::Empty(core.lowered.names[core.lowered.root].clone()));
         }
-        check_spelling(&vocabulary, !core.roots.is_empty())?;
         Ok(CompiledGrammar {
             info,
             vocabulary,
@@ -171,6 +172,81 @@ fn check_spelling(vocabulary: &Vocabulary, has_json: bool) -> Result<(), Compile
     Err(CompileError::Vocabulary(format!(
         "the vocabulary cannot spell the grammar: no token is the single byte {list}; {way_out}"
     )))
+}
+
+/// Takes out of the rules what the vocabulary cannot spell, so that no mask leads there.
+fn spell_rules(lowered: &mut Lowered, schemas: &mut SchemaMachine, vocabulary: &Vocabulary) -> Result<(), CompileError> {
+    let missing: Vec<u8> = (0..=255u8)
+        .filter(|&byte| is_utf8_byte(byte) && !vocabulary.single_bytes[usize::from(byte)])
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let alphabet = spelled_characters(&vocabulary.single_bytes);
+    let regexes = &mut schemas.regexes;
+    let mut productive = vec![true; lowered.bodies.len()];
+    loop {
+        let symbols = &lowered.symbols;
+        let keeps = |symbol: u32| !matches!(symbols[symbol as usize], Symbol::Rule(rule) if !productive[rule]);
+        let bodies: Vec<_> = lowered
+            .bodies
+            .iter()
+            .map(|&body| regexes.restrict(body, &alphabet, &keeps))
+            .collect();
+        let now = least_productive(&bodies, symbols, regexes)?;
+        if now == productive {
+            lowered.bodies = bodies;
+            break;
+        }
+        productive = now;
+    }
+    if productive[lowered.root] {
+        return Ok(());
+    }
+    let list = missing.into_iter().take(8).map(name_byte).collect::<Vec<_>>().join(", ");
+    Err(CompileError::Vocabulary(format!(
+        "the vocabulary cannot spell the grammar: among the bytes that are no token are {list}; add tokens for the bytes that every text of the grammar needs"
+    )))
+}
+
+/// Which rules have a text: the least fixpoint over their bodies.
+fn least_productive(bodies: &[RegexId], symbols: &[Symbol], regexes: &mut Regexes) -> Result<Vec<bool>, Limit> {
+    let mut productive = vec![false; bodies.len()];
+    loop {
+        let mut changed = false;
+        for rule in 0..bodies.len() {
+            let keeps = |symbol: u32| !matches!(symbols[symbol as usize], Symbol::Rule(called) if !productive[called]);
+            let body = regexes.restrict(bodies[rule], &CharSet::all(), &keeps);
+            if !productive[rule] && regexes.is_live(body)? {
+                productive[rule] = true;
+                changed = true;
+            }
+        }
+        if !changed {
+            return Ok(productive);
+        }
+    }
+}
+
+/// Bytes that no UTF-8 text holds need no token.
+fn is_utf8_byte(byte: u8) -> bool {
+    !matches!(byte, 0xC0 | 0xC1 | 0xF5..=0xFF)
+}
+
+/// The characters whose bytes are all tokens by themselves.
+fn spelled_characters(single: &[bool; 256]) -> CharSet {
+    let mut buffer = [0; 4];
+    let spelled = |character: &char| {
+        character
+            .encode_utf8(&mut buffer)
+            .bytes()
+            .all(|byte| single[usize::from(byte)])
+    };
+    CharSet::new(
+        ('\u{0}'..=char::MAX)
+            .filter(spelled)
+            .map(|character| (character as u32, character as u32)),
+    )
 }
 
 fn name_byte(byte: u8) -> String {

@@ -151,6 +151,8 @@ pub struct Core {
     pub parts: PartLists,
     /// How the questions of masks are named.
     pub paths: Paths,
+    /// A shortest text for each rule, once a completion asked for one.
+    pub rule_texts: Option<Vec<Option<String>>>,
     /// Most containers and calls that may be open (`max_nesting`).
     pub max_nesting: u32,
     first_bytes: FxHashMap<RegexId, ByteSet>,
@@ -176,6 +178,7 @@ impl Core {
             styles,
             parts: PartLists::default(),
             paths: Paths::default(),
+            rule_texts: None,
             max_nesting: MAX_NESTING,
             first_bytes: FxHashMap::default(),
             other_names: FxHashMap::default(),

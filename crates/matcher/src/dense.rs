@@ -95,7 +95,13 @@ impl Walk<'_, '_> {
         let mut out = Frontier::default();
         out.kernels.push((state, frame));
         self.run.close_over(&mut out)?;
-        let own = Config { control: Control::Rule { term: state, partial: Partial::None }, frame };
+        let own = Config {
+            control: Control::Rule {
+                term: state,
+                partial: Partial::None,
+            },
+            frame,
+        };
         out.configs.retain(|config| *config != own);
         known.insert(state, out.configs.clone());
         Ok(out.configs)
@@ -107,7 +113,9 @@ impl Walk<'_, '_> {
         let mut buffer = [0; 4];
         while let Some((node, configs)) = todo.pop() {
             for child in trie.children(&node) {
-                let Some(character) = char::from_u32(child.character) else { continue };
+                let Some(character) = char::from_u32(child.character) else {
+                    continue;
+                };
                 let next = self.run.read(&configs, character.encode_utf8(&mut buffer).as_bytes())?;
                 if !next.is_empty() {
                     self.found.add(trie.items(child).iter().map(|item| item.token), None);
@@ -123,11 +131,22 @@ impl Walk<'_, '_> {
     fn dense_key(&mut self, key: Key, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
         if key.low < key.high {
-            let declared = Config { control: Control::Key(Key { others: RegexId::NEVER, ..key }), ..config };
+            let declared = Config {
+                control: Control::Key(Key {
+                    others: RegexId::NEVER,
+                    ..key
+                }),
+                ..config
+            };
             self.trie(&vocabulary.trie, declared)?;
         }
         let mut survival = Survival::default();
-        for (i, slice) in vocabulary.slices.iter().enumerate().filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0) {
+        for (i, slice) in vocabulary
+            .slices
+            .iter()
+            .enumerate()
+            .filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0)
+        {
             if self.survives(&mut survival, key.others, slice.kinds, slice.longest)? {
                 self.found.bases.push(Base::Slice(i as u32));
             } else {
@@ -173,14 +192,25 @@ impl Walk<'_, '_> {
     }
 
     /// What is asked after the closing quote of the name that has been read, its rests made known; None if it may not end.
-    fn ask_after(&mut self, key: &Key, frame: FrameId, rests: &mut FxHashMap<AskId, FxHashMap<u32, Guard>>) -> Result<Option<AskId>, Limit> {
+    fn ask_after(
+        &mut self,
+        key: &Key,
+        frame: FrameId,
+        rests: &mut FxHashMap<AskId, FxHashMap<u32, Guard>>,
+    ) -> Result<Option<AskId>, Limit> {
         let undeclared = Key { low: 0, high: 0, ..*key };
         let is_declared = self.run.is_declared(key);
         let mut out = Frontier::default();
         if !is_declared {
             self.run.end_key(undeclared, frame, &mut out)?;
         }
-        let Some(Config { control: Control::Colon { ask, .. }, .. }) = out.configs.first().copied() else { return Ok(None) };
+        let Some(Config {
+            control: Control::Colon { ask, .. },
+            ..
+        }) = out.configs.first().copied()
+        else {
+            return Ok(None);
+        };
         if !rests.contains_key(&ask) {
             let live = self.rests(out.configs)?.into_iter().collect();
             rests.insert(ask, live);
@@ -192,7 +222,12 @@ impl Walk<'_, '_> {
     fn dense_text(&mut self, text: Text, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
         let mut survival = Survival::default();
-        for (i, slice) in vocabulary.slices.iter().enumerate().filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0) {
+        for (i, slice) in vocabulary
+            .slices
+            .iter()
+            .enumerate()
+            .filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0)
+        {
             let needed = self.run.core.schemas.regexes.max_min_length(text.goal);
             let roomy = text.max == INFINITE || text.max >= slice.longest.saturating_add(needed);
             if roomy && text.min <= 1 && self.survives(&mut survival, text.goal, slice.kinds, slice.longest)? {
@@ -228,7 +263,14 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn takes_subtree(&mut self, node: &CharNode, state: RegexId, max: u32, kinds: u16, survival: &mut Survival) -> Result<bool, Limit> {
+    fn takes_subtree(
+        &mut self,
+        node: &CharNode,
+        state: RegexId,
+        max: u32,
+        kinds: u16,
+        survival: &mut Survival,
+    ) -> Result<bool, Limit> {
         let needed = self.run.core.schemas.regexes.max_min_length(state);
         let roomy = max == INFINITE || max >= node.height.saturating_add(needed);
         Ok(roomy && self.survives(survival, state, kinds, node.height)?)
@@ -365,5 +407,7 @@ fn touches(kinds: u16, start: u32, end: u32) -> bool {
         return false;
     }
     let is_in = |range: &(u32, u32)| range.0 <= end && start <= range.1;
-    (0..KINDS.len()).filter(|kind| kinds >> kind & 1 != 0).any(|kind| KINDS[kind].iter().any(is_in))
+    (0..KINDS.len())
+        .filter(|kind| kinds >> kind & 1 != 0)
+        .any(|kind| KINDS[kind].iter().any(is_in))
 }

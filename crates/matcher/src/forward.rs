@@ -1,4 +1,4 @@
-//! What must come, and what could: forced text, its tokens, a way to the end.
+//! What must come: forced text and its tokens.
 use crate::compiled::{CompiledGrammar, Shared};
 use crate::control::{Config, Control, Gap};
 use crate::core::{has_byte, ByteSet};
@@ -8,7 +8,6 @@ use crate::stack::Stack;
 use crate::text::Partial;
 use penstock_automata::Limit;
 use penstock_tokens::{TokenId, TokenTrie};
-use rustc_hash::FxHashMap;
 
 /// Most bytes that are looked ahead (`max_jump_forward`).
 const MAX_JUMP_FORWARD: usize = 65_536;
@@ -120,71 +119,4 @@ pub(crate) fn forced_tokens(compiled: &CompiledGrammar, forced: &[u8]) -> Vec<To
         at += length;
     }
     tokens
-}
-
-/// States looked at for a completion (`max_completion_states`).
-const MAX_COMPLETION_STATES: usize = 200_000;
-
-/// A text that completes the output, as short as a best-first search over bytes finds it.
-///
-/// Bytes that close something come first, so a JSON value is left on a nearly straight way; the search falls back to others.
-pub(crate) fn completion(shared: &mut Shared, stack: &mut Stack, start: &[Config]) -> Result<Vec<u8>, Limit> {
-    let mark = stack.mark();
-    let outcome = search(shared, stack, start);
-    stack.truncate(mark);
-    outcome
-}
-
-fn search(shared: &mut Shared, stack: &mut Stack, start: &[Config]) -> Result<Vec<u8>, Limit> {
-    // (cost, order of insertion, configurations, number of the step that led here)
-    let mut queue = std::collections::BTreeMap::from([((0u64, 0usize), (Configs::from_slice(start), usize::MAX))]);
-    let (mut trail, mut order): (Vec<(u8, usize)>, usize) = (Vec::new(), 0);
-    let mut best: FxHashMap<Vec<Config>, u64> = FxHashMap::default();
-    while let Some(((cost, _), (configs, from))) = queue.pop_first() {
-        if is_complete(shared, &configs) {
-            return Ok(spell(&trail, from));
-        }
-        if best.len() > MAX_COMPLETION_STATES {
-            break;
-        }
-        let mut run = Run::new(&mut shared.core, stack);
-        let mut set = [0; 4];
-        for config in &configs {
-            let bytes = run.live_bytes(*config)?;
-            set.iter_mut().zip(bytes).for_each(|(word, more)| *word |= more);
-        }
-        for byte in (0..=255u8).filter(|&byte| has_byte(&set, byte)) {
-            let next = run.step_all(&configs, byte)?;
-            let cost = cost + step_cost(byte, &configs, &next, &run);
-            if next.is_empty() || best.get(next.as_slice()).is_some_and(|&known| known <= cost) {
-                continue;
-            }
-            best.insert(next.to_vec(), cost);
-            trail.push((byte, from));
-            order += 1;
-            queue.insert((cost, order), (next, trail.len() - 1));
-        }
-    }
-    Err(Limit {
-        name: "max_completion_states",
-        configured: MAX_COMPLETION_STATES as u64,
-    })
-}
-
-/// Opening costs, closing pays for itself: the way out of what is open is tried before anything new.
-fn step_cost(byte: u8, before: &Configs, after: &Configs, run: &Run<'_>) -> u64 {
-    let depth = |configs: &Configs| configs.iter().map(|config| run.stack.depth(config.frame)).min().unwrap_or(0);
-    let opened = u64::from(depth(after).saturating_sub(depth(before)));
-    let unusual = u64::from(matches!(byte, b'\\' | b'\t' | b'\r' | b'\n' | b' ' | 0..=8 | 0x80..));
-    4 + 16 * opened + 8 * unusual
-}
-
-fn spell(trail: &[(u8, usize)], mut from: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while from != usize::MAX {
-        bytes.push(trail[from].0);
-        from = trail[from].1;
-    }
-    bytes.reverse();
-    bytes
 }

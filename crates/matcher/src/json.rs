@@ -133,7 +133,14 @@ impl Run<'_> {
             (goal, min, max) = self.core.schemas.regexes.split_length(goal).unwrap_or((goal, min, max));
         }
         let ask = if parts == 0 { AskId(0) } else { ask };
-        Ok(Some(Text { goal, parts, ask, min, max, partial: Partial::None }))
+        Ok(Some(Text {
+            goal,
+            parts,
+            ask,
+            min,
+            max,
+            partial: Partial::None,
+        }))
     }
 
     fn step_first_item(&mut self, gap: Gap, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
@@ -324,7 +331,13 @@ impl Run<'_> {
         let max = if text.max == INFINITE { INFINITE } else { text.max - 1 };
         for (low, high, target) in row.ranges() {
             let meets = |range: &(u32, u32)| range.0 <= high && low <= range.1;
-            if partial.ranges().iter().flatten().any(meets) && self.core.schemas.regexes.has_length(target, text.min.saturating_sub(1), max)? {
+            if partial.ranges().iter().flatten().any(meets)
+                && self
+                    .core
+                    .schemas
+                    .regexes
+                    .has_length(target, text.min.saturating_sub(1), max)?
+            {
                 return Ok(true);
             }
         }
@@ -351,7 +364,14 @@ impl Run<'_> {
             }
             parts = self.core.parts.intern(&next);
         }
-        Ok(Some(Text { goal, parts, min, max, partial: Partial::None, ..text }))
+        Ok(Some(Text {
+            goal,
+            parts,
+            min,
+            max,
+            partial: Partial::None,
+            ..text
+        }))
     }
 
     fn text_verdicts(&mut self, text: &Text) -> Verdicts {

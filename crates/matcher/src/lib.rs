@@ -5,9 +5,10 @@
 //! Reading order, bottom up: `text` (characters out of bytes), `stack` (what is open), `control` (where the text stands),
 //! `core` (what is shared and lazily grown), `question` and `run` (what may be learned of a frame, and how it is noted),
 //! `json` and `rules` (one byte), `vocabulary` (tables of the tokens), `walk` and `dense` (which tokens can be read),
-//! `masks` (remembering them), `forward` (what must come, a way to the end), `compiled`, `matcher`.
+//! `masks` (remembering them), `forward` (what must come), `completion` (a way to the end), `compiled`, `matcher`.
 mod chars;
 mod compiled;
+mod completion;
 mod control;
 mod core;
 mod dense;

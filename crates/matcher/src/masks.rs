@@ -253,7 +253,14 @@ fn memo_key(run: &Run<'_>, control: Control, longest: u32) -> Control {
             let text = if key.alike { TextId::EMPTY } else { key.text };
             Control::Key(match key.low < key.high || !key.alike {
                 true => Key { text, ..key },
-                false => Key { shape: ShapeId(0), low: 0, high: 0, depth: 0, text, ..key },
+                false => Key {
+                    shape: ShapeId(0),
+                    low: 0,
+                    high: 0,
+                    depth: 0,
+                    text,
+                    ..key
+                },
             })
         }
         _ => control.mask_key(longest),
@@ -263,8 +270,20 @@ fn memo_key(run: &Run<'_>, control: Control, longest: u32) -> Control {
 fn cut_lengths(run: &Run<'_>, text: Text, longest: u32) -> Text {
     let needed = run.core.schemas.regexes.max_min_length(text.goal);
     let far = longest.saturating_add(needed).saturating_add(1);
-    let min = if text.goal == RegexId::ANYTHING { text.min.min(longest + 1) } else { text.min };
-    Text { min, max: if text.max > far && min <= text.max { INFINITE } else { text.max }, ..text }
+    let min = if text.goal == RegexId::ANYTHING {
+        text.min.min(longest + 1)
+    } else {
+        text.min
+    };
+    Text {
+        min,
+        max: if text.max > far && min <= text.max {
+            INFINITE
+        } else {
+            text.max
+        },
+        ..text
+    }
 }
 
 fn available_names<'n>(run: &'n mut Run<'_>, config: &Config) -> Result<&'n [u64], Limit> {

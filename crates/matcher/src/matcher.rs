@@ -1,5 +1,6 @@
 //! The state of one output.
 use crate::compiled::{CompiledGrammar, Shared};
+use crate::completion;
 use crate::control::{Config, Control};
 use crate::forward;
 use crate::run::{Configs, Run};
@@ -18,6 +19,8 @@ pub enum MatcherError {
     Limit(Limit),
     /// A stop token was accepted before.
     Terminated,
+    /// No text completes the output: the grammar asks for special tokens.
+    OnlySpecialTokens,
     /// More tokens to take back than were accepted.
     RollbackTooFar {
         /// Asked for.
@@ -322,7 +325,7 @@ impl Matcher {
     /// A short text that completes the output; empty if it is complete.
     ///
     /// # Errors
-    /// [`MatcherError::Limit`].
+    /// [`MatcherError::Limit`], [`MatcherError::OnlySpecialTokens`].
     pub fn shortest_completion_bytes(&mut self) -> Result<Vec<u8>, MatcherError> {
         let mut family = self.family();
         let Family { stack, states } = &mut *family;
@@ -330,7 +333,7 @@ impl Matcher {
         if state.terminated {
             return Ok(Vec::new());
         }
-        Ok(forward::completion(&mut self.compiled.lock(), stack, &state.configs)?)
+        completion::completion(&mut self.compiled.lock(), stack, &state.configs)?.ok_or(MatcherError::OnlySpecialTokens)
     }
 
     /// Which nodes of a draft tree can be read, best first, at most `budget` besides node 0: the tree is in that order.
@@ -339,37 +342,74 @@ impl Matcher {
     /// # Errors
     /// As [`Matcher::accept_token`], but for a full nesting, which ends a branch.
     pub fn legal_nodes(&mut self, tree: &DraftTree, budget: usize) -> Result<Vec<bool>, MatcherError> {
+        let mut left = budget;
         let mut keep = vec![false; tree.num_nodes()];
-        keep[0] = true;
-        if self.is_terminated() {
-            return Ok(keep);
+        self.follow(tree, |node, _| {
+            keep[node] = node == 0 || left > 0;
+            left -= usize::from(node > 0 && keep[node]);
+            Ok(keep[node])
+        })?;
+        Ok(keep)
+    }
+
+    /// Writes one mask for each node of a draft tree: what may follow the path to it. The row of a node that cannot be read,
+    /// or that ends the output, allows nothing. Node 0 is the last token of the output and has been read.
+    ///
+    /// # Errors
+    /// [`MatcherError::RowWidth`] also for too few rows; as [`Matcher::fill_next_token_bitmask`].
+    pub fn fill_draft_tree_bitmask(&mut self, tree: &DraftTree, rows: &mut [&mut [u32]]) -> Result<(), MatcherError> {
+        if rows.len() < tree.num_nodes() {
+            return Err(MatcherError::RowWidth {
+                given: rows.len(),
+                needed: tree.num_nodes(),
+            });
         }
+        rows[..tree.num_nodes()].iter_mut().for_each(|row| bitmask::clear_all(row));
+        self.follow(tree, |node, matcher| {
+            if !matcher.is_terminated() {
+                matcher.fill_next_token_bitmask(rows[node])?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Visits the nodes of a tree that can be read, in its order, with the matcher in the state of each; a node whose visit
+    /// answers `false` is no parent. The state is as before in the end.
+    fn follow(
+        &mut self,
+        tree: &DraftTree,
+        mut visit: impl FnMut(usize, &mut Matcher) -> Result<bool, MatcherError>,
+    ) -> Result<(), MatcherError> {
         let start = self.state;
         let mut states: Vec<Option<StateId>> = vec![None; tree.num_nodes()];
-        states[0] = Some(start);
-        let mut left = budget;
-        for node in 1..tree.num_nodes() {
-            let parent = states[tree.parents()[node] as usize];
-            let (Some(parent), true) = (parent, left > 0) else { continue };
-            self.state = parent;
-            if self.is_terminated() {
-                continue;
-            }
-            match self.accept_token(tree.token_ids()[node] as u32) {
-                Ok(true) => {
-                    (keep[node], states[node]) = (true, Some(self.state));
-                    left -= 1;
-                }
-                Ok(false) | Err(MatcherError::Limit(_) | MatcherError::TokenOutOfRange { .. }) => {}
-                Err(error) => {
-                    self.state = start;
-                    return Err(error);
+        let outcome = (0..tree.num_nodes()).try_for_each(|node| {
+            if node > 0 {
+                let Some(parent) = states[tree.parents()[node] as usize] else {
+                    return Ok(());
+                };
+                self.state = parent;
+                let readable = !self.is_terminated() && self.accept_draft(tree.token_ids()[node])?;
+                if !readable {
+                    return Ok(());
                 }
             }
-        }
+            if visit(node, self)? {
+                states[node] = Some(self.state);
+            }
+            Ok(())
+        });
         self.state = start;
         self.forget_unreachable();
-        Ok(keep)
+        outcome
+    }
+
+    /// A drafted token: whatever is no token at all, or nests too deep, is a token that cannot be read.
+    fn accept_draft(&mut self, token: i32) -> Result<bool, MatcherError> {
+        match self.accept_token(token as u32) {
+            Err(MatcherError::TokenOutOfRange { .. }) => Ok(false),
+            Err(MatcherError::Limit(limit)) if limit.name == "max_nesting" => Ok(false),
+            other => other,
+        }
     }
 
     /// Heap memory of this matcher and its forks in bytes, approximately.

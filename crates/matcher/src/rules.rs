@@ -12,6 +12,7 @@ use crate::stack::{Frame, FrameId, Parent};
 use crate::text::{Partial, Piece};
 use penstock_automata::{Limit, RegexId};
 use penstock_grammar::Symbol;
+use rustc_hash::FxHashSet;
 
 /// What a call enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +28,7 @@ struct Call {
 }
 
 /// Where a call comes from: a frame, or the start of another rule that is called here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Caller {
     Frame(FrameId),
     Call(usize),
@@ -37,12 +38,28 @@ enum Caller {
 #[derive(Default)]
 struct Closure {
     places: Vec<(RegexId, Caller)>,
+    known: FxHashSet<(RegexId, Caller)>,
     calls: Vec<Call>,
 }
 
+/// `max_configurations`: how many places of an ambiguous grammar one position may have.
+const MAX_CONFIGURATIONS: usize = 10_000;
+
+/// Few places are compared one by one; more than this are hashed.
+const FEW_PLACES: usize = 16;
+
 impl Closure {
     fn add_place(&mut self, place: (RegexId, Caller)) {
-        if !self.places.contains(&place) {
+        if self.places.len() < FEW_PLACES {
+            if !self.places.contains(&place) {
+                self.places.push(place);
+            }
+            return;
+        }
+        if self.known.is_empty() {
+            self.known.extend(self.places.iter().copied());
+        }
+        if self.known.insert(place) {
             self.places.push(place);
         }
     }
@@ -59,9 +76,9 @@ impl Closure {
                 (self.calls.len() - 1, true)
             }
         };
-        if !self.calls[index].callers.contains(&caller) {
-            self.calls[index].callers.push(caller);
-        }
+        // Places are followed once, so a caller comes twice only by two symbols that call the same; equal entries of a frame
+        // are made one when it is interned.
+        self.calls[index].callers.push(caller);
         (index, fresh)
     }
 }
@@ -128,6 +145,12 @@ impl Run<'_> {
         while next < closure.places.len() {
             let (term, caller) = closure.places[next];
             next += 1;
+            if closure.places.len() > MAX_CONFIGURATIONS {
+                return Err(Limit {
+                    name: "max_configurations",
+                    configured: MAX_CONFIGURATIONS as u64,
+                });
+            }
             if self.core.regexes().is_nullable(term) {
                 if let Caller::Frame(frame) = caller {
                     if let Frame::Call { start, end, .. } = self.peek(frame) {

@@ -247,7 +247,9 @@ impl<'a> Run<'a> {
         if name == UNMENTIONED_NAME {
             return self.other_member_of(&container);
         }
-        self.core.schemas.take(container.record, container.seen, self.core.paths.name(name))
+        self.core
+            .schemas
+            .take(container.record, container.seen, self.core.paths.name(name))
     }
 
     /// The member with a name that stands for all names that the object does not tell apart.

@@ -312,11 +312,19 @@ fn slices(info: &TokenizerInfo, ids: &[TokenId], num_words: usize) -> (Vec<Slice
         let longest = tokens.iter().map(|token| token.1).max().unwrap_or(0);
         let texts = tokens.iter().map(|token| {
             let text = std::str::from_utf8(info.token_bytes(token.0)).unwrap_or_default();
-            let item = Item { token: token.0, ending: () };
+            let item = Item {
+                token: token.0,
+                ending: (),
+            };
             (text.chars().map(u32::from).collect::<Box<[u32]>>(), item)
         });
         let trie = CharTrie::new(texts.collect());
-        slices.push(Slice { kinds, longest, bitmap: bitmap.into(), trie });
+        slices.push(Slice {
+            kinds,
+            longest,
+            bitmap: bitmap.into(),
+            trie,
+        });
     }
     (slices, TokenTrie::from_items(&mut unsliced))
 }

@@ -49,6 +49,10 @@ pub fn grammar(error: &GrammarError) -> PyErr {
         GrammarErrorKind::Limit => ("LimitError", "limit_reached"),
     };
     raise(class, error.to_string(), code, |details| {
+        if let Some(reached) = &error.limit {
+            details.set_item("limit", reached.name)?;
+            details.set_item("configured", reached.configured)?;
+        }
         if let Some(first) = error.problems.first() {
             details.set_item("location", (first.line, first.column))?;
         }
@@ -70,6 +74,10 @@ pub fn schema(error: &SchemaError) -> PyErr {
     };
     raise(class, error.to_string(), code, |details| {
         let py = details.py();
+        if let Some(reached) = &error.limit {
+            details.set_item("limit", reached.name)?;
+            details.set_item("configured", reached.configured)?;
+        }
         let refusals = PyList::empty(py);
         for problem in &error.problems {
             refusals.append((&problem.pointer, &problem.keyword, &problem.reason))?;
@@ -100,6 +108,10 @@ pub fn matcher(error: &MatcherError) -> PyErr {
         MatcherError::Terminated => (
             "terminated",
             "a stop token was accepted, so the output has ended; call rollback or reset first".to_owned(),
+        ),
+        MatcherError::OnlySpecialTokens => (
+            "only_special_tokens",
+            "no text completes the output, the grammar asks for special tokens; accept them with accept_token".to_owned(),
         ),
         MatcherError::RollbackTooFar { asked, accepted } => (
             "rollback_too_far",

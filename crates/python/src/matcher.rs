@@ -80,6 +80,25 @@ impl Matcher {
         py.detach(|| inner.fill_next_token_bitmask(row)).map_err(fail)
     }
 
+    /// Writes one row for each node of a draft tree, from row `row` on: what may follow the path to that node.
+    ///
+    /// Node 0 is the last token and has been accepted. The row of a node that the grammar refuses, or that ends the output,
+    /// allows nothing. Raises MatcherStateError where the bitmask has too few rows. The state stays.
+    #[pyo3(signature = (bitmask, tree, row=0))]
+    fn fill_draft_tree_bitmask(
+        &mut self,
+        py: Python<'_>,
+        bitmask: &Bound<'_, PyAny>,
+        tree: &PyDraftTree,
+        row: usize,
+    ) -> PyResult<()> {
+        let mut rows = Rows::new(bitmask)?;
+        let mut rows = rows.rows_mut();
+        let from = row.min(rows.len());
+        let (inner, rows) = (&mut self.inner, &mut rows[from..]);
+        py.detach(|| inner.fill_draft_tree_bitmask(&tree.tree, rows)).map_err(fail)
+    }
+
     /// The legal nodes of a draft tree, best first, at most `budget` besides node 0.
     fn prune(&mut self, tree: &PyDraftTree, budget: usize) -> PyResult<PyDraftTree> {
         let keep = self.inner.legal_nodes(&tree.tree, budget).map_err(fail)?;
