@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.oracle import OracleContext
 from helpers.steered import DRAFT, PROMPTS, STOP, DraftContext, Smooth, Wanted, even, run, text_of, world_of
-from penstock.decoding import BestOf, Cdlh, plain
+from penstock.decoding import BestOf, Cdlh, CdslTree, plain
 from penstock.decoding.context import chain
 
 from reference import cdsl as twin
@@ -119,6 +119,14 @@ def test_lexicographic_order_takes_the_best_reward_first() -> None:
         token for token in range(24) if token != STOP and scores[token] == max(s for t, s in enumerate(scores) if t != STOP)
     )
     assert sequence.token_ids == [best]
+
+
+@pytest.mark.parametrize("strategy", [Cdlh(Wanted((99,)), horizon=1), CdslTree(Wanted((99,)), DRAFT, horizon=1)])
+def test_equals_go_to_the_lower_id(strategy) -> None:
+    sequence, *_ = run(
+        strategy, [5], target=OracleContext(24, scale=0.0), max_tokens=4, logit_bias={0: -1.0, **ENDLESS["logit_bias"]}
+    )
+    assert sequence.token_ids == [2] * 4
 
 
 def test_an_unreachable_reward_ends_within_its_patience() -> None:

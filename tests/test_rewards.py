@@ -7,16 +7,18 @@ import time
 
 import pytest
 from helpers.oracle import Drafts, prompt_lookup
-from helpers.oracle_model import OracleModel, TextMatcher
+from helpers.oracle_model import SPELLINGS, STOP, OracleModel, TextMatcher, encode
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock import Generator, RewardError, Sampling
+from penstock import DraftMismatchError, Generator, RewardError, Sampling
 from penstock.decoding import BestOf, Cdlh, Cdsl, CdslTree
 from penstock.decoding.strategies import accept
 from penstock.drafting import RetrievalDrafter
+from penstock.models.tokenizer import Tokenizer
 from penstock.rewards import Function, KeywordCoverage, RegexCount, RewardPrompt, RewardRun, Weighted
 from penstock.rewards.lemmas import lemmas
 from penstock.testing import LawError, check_drafter, check_reward
+from penstock.tokenizer import Vocabulary
 
 TEXTS = ["The cats ran home.", "ice cream, Ice  creams", "Ein Maß é", "catalogue of ran\n\nice", "", "12 dogs"]
 
@@ -296,6 +298,34 @@ def test_a_hard_grammar_and_a_soft_reward_together(kind) -> None:
         assert result.text in texts
         scores.append(result.details["reward"])
     assert sum(scores) / 4 >= 2 / 3
+
+
+@pytest.mark.parametrize("kind", [Cdlh, Cdsl, CdslTree, BestOf])
+def test_lookaheads_end_at_stop_strings(kind) -> None:
+    """No text goes on behind a stop string, however many tokens it has, so no reward sees one that does."""
+    stops, seen = ("a", "st"), []
+    reward = Function(lambda text: seen.append(text) or min(1.0, len(text) / 50), range=(0, 1))
+    draft = {"draft": OracleModel(noise=0.5)} if kind in (Cdsl, CdslTree) else {}
+    generate = Generator(OracleModel(), strategy=kind(reward, **draft))
+    ended = 0
+    for seed, text in enumerate(["op", "b", "c", "true"]):
+        sampling = Sampling(seed=seed, stop=stops, temperature=1.0, logit_bias={1: -1e9})
+        result = generate.run(text, sampling=sampling, max_tokens=40)
+        ended += result.finish_reason == "stop_string"
+        assert not any(stop in result.text for stop in stops)
+    assert ended
+    longest_token = 4
+    for text in seen:
+        first = min((text.find(stop) for stop in stops if stop in text), default=len(text))
+        assert len(text) - first <= longest_token
+
+
+def test_models_of_two_vocabularies_are_refused() -> None:
+    other = OracleModel()
+    other.tokenizer = Tokenizer(Vocabulary(SPELLINGS[::-1], (STOP,), (STOP,), 50), encode)
+    for kind in (Cdlh, Cdsl, CdslTree):
+        with pytest.raises(DraftMismatchError, match="different vocabularies"):
+            Generator(OracleModel(), strategy=kind(RegexCount("a"), other))
 
 
 # Accept rules are pure.

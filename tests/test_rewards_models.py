@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from penstock import Generator, JsonSchema, Sampling, models
@@ -63,6 +64,19 @@ def test_no_weight_is_plain_on_a_real_cache(tiny, same) -> None:
         if isinstance(strategy, Cdsl) and strategy.accept_threshold != 1.0:
             continue
         assert Generator(tiny, JsonSchema(SCHEMA), strategy=strategy).run(PROMPT, max_tokens=60).text == expected.text
+
+
+def test_torch_and_numpy_backends_steer_alike(tiny) -> None:
+    """The same weights on transformers' cache: branches behind branches, commits of paths, drops, two rows in one batch."""
+    pytest.importorskip("transformers")
+    torch_tiny, reward = models.tiny(backend="transformers"), RegexCount("[xyz]", target=6)
+    prompts = [PROMPT, "Text: A red boat costs 12.\nFields: text, n\nJSON:"]
+    for strategy in strategies(reward, torch_tiny, weight=30.0):
+        found = Generator(torch_tiny, JsonSchema(SCHEMA), strategy=strategy).batch(prompts, max_tokens=60, results=True)
+        twin = replace(strategy, draft=None if strategy.draft is None else tiny)
+        expected = Generator(tiny, JsonSchema(SCHEMA), strategy=twin).batch(prompts, max_tokens=60, results=True)
+        assert [result.text for result in found] == [result.text for result in expected]
+        assert [result.stats.forwards for result in found] == [result.stats.forwards for result in expected]
 
 
 def classifier(num_labels: int = 2, **options):

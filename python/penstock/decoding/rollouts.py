@@ -34,10 +34,11 @@ _UNKNOWN: Any = object()
 class Branch:
     """A continuation of the text. `tokens` holds all of it, a stop token included; `rollout` is what a reward sees.
 
+    A stop string ends it too; the reward then sees whole tokens, the stop string and what its last token adds included.
     ended: the text is over behind it. stuck: nothing may follow, though it is not over.
     """
 
-    __slots__ = ("_bitmask", "_noise", "_sequence", "_stopped", "ended", "matcher", "stuck", "tokens")
+    __slots__ = ("_bitmask", "_noise", "_sequence", "_stopped", "_tail", "ended", "matcher", "stuck", "tokens")
 
     def __init__(self, sequence: Sequence, noise: GumbelNoise | None = None) -> None:
         self._sequence, self._noise = sequence, sequence.noise if noise is None else noise
@@ -45,6 +46,7 @@ class Branch:
         self.matcher = None if sequence.matcher is None else sequence.matcher.fork()
         self.ended = self.stuck = self._stopped = False
         self._bitmask: Any = _UNKNOWN
+        self._tail = _end_of(sequence)
 
     def copy(self) -> Branch:
         """Return an independent branch in the same place; a matcher's fork is cheap."""
@@ -52,6 +54,7 @@ class Branch:
         other._sequence, other._noise, other.tokens = self._sequence, self._noise, list(self.tokens)
         other.matcher = None if self.matcher is None else self.matcher.fork()
         other.ended, other.stuck, other._stopped, other._bitmask = self.ended, self.stuck, self._stopped, self._bitmask
+        other._tail = self._tail
         return other
 
     def after(self, token_id: int) -> Branch:
@@ -70,7 +73,15 @@ class Branch:
         self.tokens.append(token_id)
         over = self.matcher is not None and self.matcher.is_terminated()
         self._stopped = token_id in self._sequence.stop_token_ids and (self.matcher is None or over)
-        self.ended = self._stopped or over
+        self.ended = self._stopped or over or self._ends_in_stop_string(token_id)
+
+    def _ends_in_stop_string(self, token_id: int) -> bool:
+        stops, text = self._sequence.state.sampling.stop, self._sequence.text
+        if not stops or text is None:
+            return False
+        data = self._tail + text._token_bytes(token_id)
+        self._tail = data[-_num_tail_bytes(stops) :]
+        return any(stop.encode() in data for stop in stops)
 
     @property
     def rollout(self) -> list[int]:
@@ -148,6 +159,24 @@ class Branch:
                 row = np.empty((1, self._sequence.num_mask_words), dtype=np.int32)
                 self._bitmask = row[0] if self.matcher.fill_next_token_bitmask(row, 0) else None
         return self._bitmask  # type: ignore[no-any-return]
+
+
+def _num_tail_bytes(stops: Ids[str]) -> int:
+    """Return how many bytes before a token may belong to a stop string that it completes; at least 1, for slicing."""
+    return max(1, max((len(stop.encode()) for stop in stops), default=1) - 1)
+
+
+def _end_of(sequence: Sequence) -> bytes:
+    """Return the end of the output's bytes, as far as a stop string may reach back."""
+    stops, text = sequence.state.sampling.stop, sequence.text
+    if not stops or text is None:
+        return b""
+    size, data = _num_tail_bytes(stops), b""
+    for token in reversed(sequence.token_ids):
+        if len(data) >= size:
+            break
+        data = text._token_bytes(token) + data
+    return data[-size:]
 
 
 class Reader:
