@@ -15,7 +15,7 @@ impl Regexes {
     /// `max_emptiness_states`, `max_regex_states`.
     pub fn is_live(&mut self, term: RegexId) -> Result<bool, Limit> {
         let facts = self.facts[term.0 as usize];
-        if facts.positive || facts.nullable || facts.external {
+        if facts.live || facts.positive || facts.external {
             return Ok(term != RegexId::NEVER);
         }
         match self.live[term.0 as usize] {
@@ -55,7 +55,7 @@ impl Regexes {
 
     fn known_live(&self, term: RegexId) -> Option<bool> {
         let facts = self.facts[term.0 as usize];
-        if facts.positive || facts.nullable || facts.external {
+        if facts.live || facts.positive || facts.external {
             return Some(term != RegexId::NEVER);
         }
         self.live[term.0 as usize]

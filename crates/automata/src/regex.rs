@@ -93,6 +93,8 @@ pub(crate) struct Facts {
     pub nullable: bool,
     /// No `and`, no `not`: live because constructors delete empty parts.
     pub positive: bool,
+    /// Known to hold a text without a search: positive, or an *or* with a part that is.
+    pub live: bool,
     /// Holds an `External` somewhere.
     pub external: bool,
 }
@@ -208,16 +210,25 @@ impl Regexes {
         let plain = |nullable| Facts {
             nullable,
             positive: true,
+            live: true,
             external: false,
         };
         match node {
-            Node::Never | Node::Class(_) => plain(false),
-            Node::Empty => plain(true),
-            Node::Loop { spec, place } => Facts {
-                nullable: self.loop_is_nullable(*spec, *place),
-                positive: false,
-                external: false,
+            Node::Never => Facts {
+                live: false,
+                ..plain(false)
             },
+            Node::Class(_) => plain(false),
+            Node::Empty => plain(true),
+            Node::Loop { spec, place } => {
+                let nullable = self.loop_is_nullable(*spec, *place);
+                Facts {
+                    nullable,
+                    positive: false,
+                    live: nullable,
+                    external: false,
+                }
+            }
             Node::External(_) => Facts {
                 external: true,
                 ..plain(false)
@@ -225,6 +236,7 @@ impl Regexes {
             Node::Words { list, low, depth, .. } => plain(self.words[*list as usize][*low as usize].len() as u32 == *depth),
             Node::Repeat { body, min, .. } => Facts {
                 nullable: *min == 0,
+                live: *min == 0 || fact(body).live,
                 ..fact(body)
             },
             Node::Concat(head, tail) => {
@@ -232,6 +244,7 @@ impl Regexes {
                 Facts {
                     nullable: a.nullable && b.nullable,
                     positive: a.positive && b.positive,
+                    live: a.live && b.live,
                     external: a.external || b.external,
                 }
             }
@@ -243,17 +256,23 @@ impl Regexes {
                 |sum, part| Facts {
                     nullable: sum.nullable || part.nullable,
                     positive: sum.positive && part.positive,
+                    live: sum.live || part.live,
                     external: sum.external || part.external,
                 },
             ),
-            Node::And(parts) => Facts {
-                nullable: parts.iter().all(|part| fact(part).nullable),
-                positive: false,
-                external: parts.iter().any(|part| fact(part).external),
-            },
+            Node::And(parts) => {
+                let nullable = parts.iter().all(|part| fact(part).nullable);
+                Facts {
+                    nullable,
+                    positive: false,
+                    live: nullable,
+                    external: parts.iter().any(|part| fact(part).external),
+                }
+            }
             Node::Not(part) => Facts {
                 nullable: !fact(part).nullable,
                 positive: false,
+                live: !fact(part).nullable,
                 external: fact(part).external,
             },
         }
