@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 
+import numpy as np
 import pytest
 from helpers.oracle import OracleContext
 from helpers.steered import (
@@ -122,6 +123,31 @@ def test_text_and_states_are_the_twins(case) -> None:
     counted = sequence.details["states"]
     if found == expected:
         assert counted == {state: states.count(state) for state in set(states)}
+
+
+class Scripted(OracleContext):
+    """Writes 5 6 7 8 and then would stop, with 9 close behind; 9 is followed by the end."""
+
+    def logits_of(self, prefix):
+        logits = np.zeros(self.vocab_size, dtype=np.float32)
+        following = {5: 6, 6: 7, 7: 8}.get(prefix[-1], STOP if prefix[-1] in (8, 9) else 5)
+        logits[9] = 9.5 if prefix[-1] == 8 else 0.0
+        logits[following] = 10.0
+        return logits
+
+
+def test_no_block_ends_a_text_behind_the_rewards_back() -> None:
+    """The target's own end behind a matched block is not taken unasked, be it as a bonus or as a correction."""
+    for options in ({}, {"commit": "matched", "horizon": 5}, {"commit": "matched", "accept_threshold": 0.0}):
+        choice = {"target": Scripted(SIZE), "draft": Scripted(SIZE)}
+        strategy = Cdsl(Wanted((5, 9)), DRAFT, weight=50.0, **{"horizon": 4, **options})
+        assert run(strategy, [2], **choice)[0].token_ids == [5, 6, 7, 8, 9]
+        free = Cdsl(Wanted((5, 9)), DRAFT, reward_threshold=ALWAYS, **{"horizon": 4, **options})
+        sequence, *_ = run(free, [2], **choice)
+        assert sequence.token_ids == [5, 6, 7, 8]
+    assert (run(Cdsl(Wanted((5, 9)), DRAFT, reward_threshold=ALWAYS, horizon=4), [2], **choice)[0].details["states"]) == {
+        "accept": 1
+    }
 
 
 def test_all_four_states_occur() -> None:
