@@ -2,7 +2,7 @@
 
     python training/evaluate.py                     # unconstrained
     python training/evaluate.py --constrained       # the same tasks through penstock.Generator
-    python training/evaluate.py --model /tmp/tiny   # another directory
+    python training/evaluate.py --model out/tiny   # another directory
 
 Three figures: *valid* (parses, and jsonschema accepts it), *fields* (leaves of the expected data that are right, at the
 right place), *all right* (the data is equal). The tasks depend on `--seed` and `--tasks` alone, so two runs compare.

@@ -1,7 +1,7 @@
 # ruff: noqa: E501 (the card is text)
 """Puts a trained model into the package: copies its files, measures it, and writes the model card with their checksums.
 
-    PYTHONPATH=python python training/release.py --model /tmp/tiny --loss 0.12
+    PYTHONPATH=python python training/release.py --model out/tiny --loss 0.12
 
 `--loss` is the last one that training showed. Steps and tokens are read from the checkpoint beside the model.
 """

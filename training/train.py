@@ -1,6 +1,6 @@
 """Trains the tiny model of Penstock.
 
-    python training/train.py --out /tmp/tiny --steps 9000
+    python training/train.py --out out/tiny --steps 9000
 
 A Llama with 1.25 M parameters learns to answer the tasks of `tasks.py`; the loss is taken on the answer alone. Hidden
 matrices are trained with Muon and the rest with AdamW; the learning rate rises, stays and falls over `--decay-steps`.

@@ -268,6 +268,10 @@ class CompiledGrammar:
         """Memory of automata and masks, approximately; it grows with use. The tables of the vocabulary are not in it."""
 
     @property
+    def vocabulary_size_bytes(self) -> int:
+        """Memory of the vocabulary's tables in bytes, shared by all grammars of one TokenizerInfo."""
+
+    @property
     def mask_counts(self) -> tuple[int, int]:
         """(masks remembered, masks made) so far."""
 

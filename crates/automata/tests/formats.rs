@@ -134,6 +134,10 @@ fn addresses_and_names() {
             "a@[IPv6:1]",
         ],
     );
+}
+
+#[test]
+fn hosts() {
     let label = "a".repeat(63);
     let long = [label.as_str(); 4].join(".");
     check(

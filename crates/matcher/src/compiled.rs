@@ -113,10 +113,15 @@ impl CompiledGrammar {
         shared.core.memory_usage() + shared.masks.memory_usage()
     }
 
+    /// Heap memory of the vocabulary's tables in bytes, shared by all its grammars.
+    pub fn vocabulary_memory_usage(&self) -> usize {
+        self.vocabulary.memory_usage()
+    }
+
     /// How many masks are remembered, and how many were made.
     pub fn mask_counts(&self) -> (usize, u64) {
         let shared = self.lock();
-        (shared.masks.len(), shared.masks.num_misses)
+        (shared.masks.num_leaves(), shared.masks.num_misses)
     }
 
     /// Whether finished masks are remembered; for the ablation benchmark.

@@ -16,6 +16,7 @@ use crate::walk::{is_wide, Base, Guard, Walk};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
 use penstock_schema::{AskId, Verdicts};
 use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 
 /// States looked at before a term counts as mortal.
 const MAX_DEATH_STATES: usize = 128;
@@ -211,9 +212,8 @@ impl Walk<'_, '_> {
         else {
             return Ok(None);
         };
-        if !rests.contains_key(&ask) {
-            let live = self.rests(out.configs)?.into_iter().collect();
-            rests.insert(ask, live);
+        if let Entry::Vacant(entry) = rests.entry(ask) {
+            entry.insert(self.rests(out.configs)?.into_iter().collect());
         }
         Ok(Some(ask))
     }

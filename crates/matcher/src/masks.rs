@@ -17,12 +17,15 @@ use rustc_hash::FxHashMap;
 /// A mask that is longer than this many single tokens is written out as a bitmap when it is used again.
 const FLATTEN_TOKENS: usize = 1024;
 
+/// Tokens that are allowed while one of the names `.0 .. .1` is available.
+type Guarded = ((u32, u32), Box<[TokenId]>);
+
 /// A mask.
 pub struct Leaf {
     bases: Box<[Base]>,
     tokens: Box<[TokenId]>,
     removed: Box<[TokenId]>,
-    guarded: Box<[((u32, u32), Box<[TokenId]>)]>,
+    guarded: Box<[Guarded]>,
     flat: Option<Box<[u32]>>,
     uses: u32,
 }
@@ -34,7 +37,7 @@ impl Leaf {
             .into_iter()
             .map(|(range, tokens)| (range, tokens.into_boxed_slice()))
             .collect();
-        guarded.sort_unstable_by_key(|group: &((u32, u32), Box<[TokenId]>)| group.0);
+        guarded.sort_unstable_by_key(|group: &Guarded| group.0);
         Leaf {
             bases: found.bases.into(),
             tokens: found.tokens.into(),
@@ -116,13 +119,8 @@ impl Masks {
     }
 
     /// How many different masks are remembered.
-    pub fn len(&self) -> usize {
+    pub fn num_leaves(&self) -> usize {
         self.leaves.len()
-    }
-
-    /// Whether no mask is remembered.
-    pub fn is_empty(&self) -> bool {
-        self.leaves.is_empty()
     }
 
     /// The mask that is remembered for this configuration.

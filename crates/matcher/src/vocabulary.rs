@@ -284,7 +284,7 @@ fn kinds_of(bytes: &[u8]) -> Option<(u16, u32)> {
     let text = std::str::from_utf8(bytes).ok()?;
     let kind = |character: char| {
         let holds = |ranges: &&[(u32, u32)]| ranges.iter().any(|range| (range.0..=range.1).contains(&(character as u32)));
-        KINDS.iter().position(|ranges| holds(&ranges)).unwrap_or(KINDS.len() - 1)
+        KINDS.iter().position(holds).unwrap_or(KINDS.len() - 1)
     };
     Some((
         text.chars().fold(0, |kinds, character| kinds | 1 << kind(character)),

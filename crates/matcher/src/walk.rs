@@ -83,7 +83,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     pub fn tokens(&mut self, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
         if let Some(place) = string_place(&[config]) {
-            return self.from_table(&place, config.frame, TokenTrie::ROOT);
+            return self.string_table(&place, config.frame, TokenTrie::ROOT);
         }
         if self.is_dense(config)? {
             return self.dense(config);
@@ -103,7 +103,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                 }
                 if main && trie.byte(node) == b'"' {
                     if let Some(place) = string_place(&configs) {
-                        self.from_table(&place, configs[0].frame, node)?;
+                        self.string_table(&place, configs[0].frame, node)?;
                         continue;
                     }
                 }
@@ -188,7 +188,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// Everything below a trie node at which a string stands at a character boundary.
-    fn from_table(&mut self, place: &StringPlace, frame: FrameId, node: NodeId) -> Result<(), Limit> {
+    fn string_table(&mut self, place: &StringPlace, frame: FrameId, node: NodeId) -> Result<(), Limit> {
         let Some(table) = self.vocabulary.tables.get(&node) else {
             return Ok(());
         };

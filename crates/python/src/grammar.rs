@@ -7,7 +7,7 @@ use penstock_matcher as matcher;
 use penstock_schema::{FormatMode, PropertyOrder, SchemaOptions};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
+use pyo3::types::{PyBool, PyDict, PyList, PyString};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -444,6 +444,12 @@ impl CompiledGrammar {
         self.inner.memory_usage()
     }
 
+    /// Memory of the vocabulary's tables in bytes, shared by all grammars of one TokenizerInfo.
+    #[getter]
+    fn vocabulary_size_bytes(&self) -> usize {
+        self.inner.vocabulary_memory_usage()
+    }
+
     /// (masks remembered, masks made) so far.
     #[getter]
     fn mask_counts(&self) -> (usize, u64) {
@@ -466,7 +472,6 @@ impl CompiledGrammar {
 
 /// The classes of this file.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let _ = PyType::new::<Grammar>(module.py());
     module.add_class::<TokenizerInfo>()?;
     module.add_class::<Grammar>()?;
     module.add_class::<GrammarCompiler>()?;

@@ -114,15 +114,8 @@ fn list_of(value: Value) -> Vec<Value> {
 fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, Value>) {
     let names = list_of(json!(["a", "b", "c"]));
     let value = match keyword {
-        "number" => {
-            let choices = json!([{"minimum": 0}, {"maximum": 1}, {"exclusiveMinimum": 0}, {"exclusiveMaximum": 1},
-                {"multipleOf": 2}, {"multipleOf": 0.5}, {"minimum": 0, "maximum": 1}, {"minimum": 1, "maximum": 1}]);
-            return merge(random, choices, out);
-        }
-        "string" => {
-            let choices = json!([{"minLength": 1}, {"maxLength": 1}, {"maxLength": 0}, {"pattern": "^a"}, {"pattern": "b$"},
-                {"pattern": "^[ab]$"}, {"minLength": 2, "maxLength": 2}]);
-            return merge(random, choices, out);
+        "number" | "string" | "propertyNames" if keyword != "propertyNames" || random.chance(80) => {
+            return assert_scalar(random, keyword, out);
         }
         "contains" => {
             for (count, percent) in [("minContains", 40), ("maxContains", 40)] {
@@ -173,10 +166,6 @@ fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, V
         }
         "minProperties" | "minItems" => json!(1 + random.below(3)),
         "maxProperties" | "maxItems" => json!(random.below(3)),
-        "propertyNames" if random.chance(80) => {
-            let choices = json!([{"pattern": "^[ab]$"}, {"maxLength": 1}, {"enum": ["a", "b"]}, {"not": {"const": "a"}}]);
-            random.pick(&list_of(choices)).clone()
-        }
         "dependentRequired" => {
             let name = random.pick(&names).as_str().expect("text").to_owned();
             json!({name: [random.pick(&names)]})
@@ -195,6 +184,23 @@ fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, V
         _ => inner(random, depth - 1),
     };
     out.insert(keyword.into(), value);
+}
+
+/// Assertions about numbers, strings and names.
+fn assert_scalar(random: &mut Random, keyword: &str, out: &mut Map<String, Value>) {
+    let choices = match keyword {
+        "number" => json!([{"minimum": 0}, {"maximum": 1}, {"exclusiveMinimum": 0}, {"exclusiveMaximum": 1},
+            {"multipleOf": 2}, {"multipleOf": 0.5}, {"minimum": 0, "maximum": 1}, {"minimum": 1, "maximum": 1}]),
+        "string" => json!([{"minLength": 1}, {"maxLength": 1}, {"maxLength": 0}, {"pattern": "^a"}, {"pattern": "b$"},
+            {"pattern": "^[ab]$"}, {"minLength": 2, "maxLength": 2}]),
+        _ => {
+            let names = json!([{"pattern": "^[ab]$"}, {"maxLength": 1}, {"enum": ["a", "b"]}, {"not": {"const": "a"}}]);
+            let rule = random.pick(&list_of(names)).clone();
+            out.insert(keyword.into(), rule);
+            return;
+        }
+    };
+    merge(random, choices, out);
 }
 
 fn map(random: &mut Random, depth: usize, names: &[Value], most: usize) -> Value {
