@@ -47,7 +47,9 @@ class PenstockError(Exception):
 
     code = "penstock_error"
 
-    def __init__(self, message: str = "", *, code: str | None = None, location: Any = None, result: Any = None, **details: Any) -> None:
+    def __init__(
+        self, message: str = "", *, code: str | None = None, location: Any = None, result: Any = None, **details: Any
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.location = location
@@ -66,7 +68,9 @@ class PenstockError(Exception):
         return _rebuild, (type(self), self.message, self.code, self.location, self.result, self.details)
 
 
-def _rebuild(cls: type[PenstockError], message: str, code: str, location: Any, result: Any, details: dict[str, Any]) -> PenstockError:
+def _rebuild(
+    cls: type[PenstockError], message: str, code: str, location: Any, result: Any, details: dict[str, Any]
+) -> PenstockError:
     return cls(message, code=code, location=location, result=result, **details)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from penstock.decoding.context import Growth, Logits, Row, check_growth
 from penstock.errors import GenerationError, UnsupportedFeatureError
 from penstock.models.safetensors_bf16 import read_safetensors
