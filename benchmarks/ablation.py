@@ -130,10 +130,16 @@ def main() -> int:
     if options.json:
         print(json.dumps(record, indent=1))
     else:
-        print(f"{'':14s}{'tokens':>8}{'masks':>8}{'KB':>8}{'bitsets KB':>12}" + "".join(f"{way + ' ' + p:>14}" for way in ("off", "first", "repeat") for p in ("p50", "p99")))
+        print(
+            f"{'':14s}{'tokens':>8}{'masks':>8}{'KB':>8}{'bitsets KB':>12}"
+            + "".join(f"{way + ' ' + p:>14}" for way in ("off", "first", "repeat") for p in ("p50", "p99"))
+        )
         for kind, row in rows.items():
             cells = [row[way][share] for way in ("off", "first", "repeat") for share in ("p50", "p99")]
-            print(f"{kind:14s}{row['tokens']:8d}{row['masks']:8d}{row['size'] / 1e3:8.0f}{row['bitsets'] / 1e3:12.0f}" + "".join(f"{cell:14.1f}" for cell in cells))
+            print(
+                f"{kind:14s}{row['tokens']:8d}{row['masks']:8d}{row['size'] / 1e3:8.0f}{row['bitsets'] / 1e3:12.0f}"
+                + "".join(f"{cell:14.1f}" for cell in cells)
+            )
     if not options.no_record:
         path = Path(FOLDER) / "record" / f"{record['date']}-ablation.json"
         path.parent.mkdir(exist_ok=True)

@@ -246,7 +246,9 @@ def percentiles(values: list[float]) -> dict[str, float]:
 def summarise(answers: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Verdicts of all cases, and times of those that every engine passes."""
     columns = list(answers)
-    common = [i for i, rows in enumerate(zip(*answers.values(), strict=True)) if all(row["verdict"] == "passing" for row in rows)]
+    common = [
+        i for i, rows in enumerate(zip(*answers.values(), strict=True)) if all(row["verdict"] == "passing" for row in rows)
+    ]
     summary: dict[str, Any] = {"cases": len(answers[columns[0]]), "common": len(common)}
     for name in columns:
         rows, times = answers[name], defaultdict(list)
@@ -266,7 +268,12 @@ def print_tables(summary: dict[str, Any], engines: list[str]) -> None:
     print(f"{summary['cases']} schemas, {summary['common']} passed by all; microseconds")
     for name in engines:
         print(f"  {name}: " + ", ".join(f"{count} {kind}" for kind, count in summary[name]["verdicts"].items()))
-    keys = ["first mask", "step, first", "step, repeat", *(f"{place}, {turn}" for place in PLACES for turn in ("first", "repeat"))]
+    keys = [
+        "first mask",
+        "step, first",
+        "step, repeat",
+        *(f"{place}, {turn}" for place in PLACES for turn in ("first", "repeat")),
+    ]
     for key in keys:
         for share in ("p50", "p90", "p99", "p100", "mean"):
             cells = [summary[name]["times"].get(key, {}).get(share) for name in engines]
@@ -290,7 +297,10 @@ def plot(answers: dict[str, list[dict[str, Any]]], path: Path) -> None:
 
 
 def versions(engines: list[str]) -> dict[str, str]:
-    found = {"python": platform.python_version(), "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs"}
+    found = {
+        "python": platform.python_version(),
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs",
+    }
     for name in engines:
         try:
             found[name] = importlib.metadata.version(name)
@@ -319,7 +329,12 @@ def main() -> int:
             print(f"\r{number + 1} schemas", end="", file=sys.stderr)
     for worker in workers.values():
         worker.close()
-    summary = {"date": datetime.date.today().isoformat(), "stride": options.stride, "versions": versions(engines), **summarise(answers)}
+    summary = {
+        "date": datetime.date.today().isoformat(),
+        "stride": options.stride,
+        "versions": versions(engines),
+        **summarise(answers),
+    }
     if options.json:
         print(json.dumps(summary, indent=1))
     else:

@@ -15,7 +15,9 @@ from helpers.json_values import is_valid, reversed_members, spellings
 from reference.json_text import Incomplete, NotJson, parse
 from reference.matcher import Vocabulary
 
-INFO = byte_info((b'{"', b'":', b'", "', b'"}', b"\xc3\xa9", b"\xa9", b'": ', b"aa", b"ab", b"\\u00", b"}}", b"]]", b"1,", b", "))
+INFO = byte_info(
+    (b'{"', b'":', b'", "', b'"}', b"\xc3\xa9", b"\xa9", b'": ', b"aa", b"ab", b"\\u00", b"}}", b"]]", b"1,", b", ")
+)
 
 
 def named(cases: list[Case]) -> pytest.MarkDecorator:
@@ -108,7 +110,9 @@ def test_masks(case: Case) -> None:
     info = tokenizer_info(Vocabulary(spellings, stop_ids=(len(spellings) - 1,)))
     ids = {spelling: token for token, spelling in enumerate(spellings)}
     one = compiler(info)
-    compiled = one.compile_ebnf(case.text("grammar")) if "grammar" in case.blocks else one.compile_json_schema(case.json("schema"))
+    compiled = (
+        one.compile_ebnf(case.text("grammar")) if "grammar" in case.blocks else one.compile_json_schema(case.json("schema"))
+    )
     listed = {ids[token] for token in [*tokens, b"<stop>"]}
     for line in case.values("trace") * 2:
         matcher = penstock.Matcher(compiled)

@@ -85,7 +85,11 @@ def test_random_schemas_write_what_is_valid(schema: Any, seed: int) -> None:
 
 
 @settings(max_examples=40)
-@given(schemas(), st.data(), st.sampled_from([{"whitespace": "compact"}, {"indent": 2}, {"indent": 0}, {"separators": (", ", ": ")}]))
+@given(
+    schemas(),
+    st.data(),
+    st.sampled_from([{"whitespace": "compact"}, {"indent": 2}, {"indent": 0}, {"separators": (", ", ": ")}]),
+)
 def test_whitespace_styles(schema: Any, data: st.DataObject, options: dict[str, Any]) -> None:
     """Each style takes the one spelling that json.dumps writes with it, and refuses those that differ."""
     dumps = {"separators": (",", ":")} if "whitespace" in options else options
@@ -95,7 +99,12 @@ def test_whitespace_styles(schema: Any, data: st.DataObject, options: dict[str, 
     for value in values:
         text = json.dumps(value, **dumps)
         assert accepts(compiled, text.encode()), text
-        for other in (json.dumps(value), json.dumps(value, indent=2), json.dumps(value, indent=1), json.dumps(value, separators=(",", ":"))):
+        for other in (
+            json.dumps(value),
+            json.dumps(value, indent=2),
+            json.dumps(value, indent=1),
+            json.dumps(value, separators=(",", ":")),
+        ):
             assert accepts(compiled, other.encode()) == (other == text), other
     text = walk(compiled, random.Random(0), schema, num_free=20)
     assert text.decode() == respelled(text, dumps), "whatever is written has this style"
@@ -111,17 +120,44 @@ def respelled(text: bytes, dumps: dict[str, Any]) -> str:
 
     import re
 
-    kept = re.sub(r'"(?:[^"\\]|\\.)*"|-?[0-9][-+.eE0-9]*', lambda found: json.dumps(keep(found.group())), text.decode(), flags=re.DOTALL)
+    kept = re.sub(
+        r'"(?:[^"\\]|\\.)*"|-?[0-9][-+.eE0-9]*', lambda found: json.dumps(keep(found.group())), text.decode(), flags=re.DOTALL
+    )
     return re.sub(r'"@([0-9]+)"', lambda found: tokens[int(found.group(1))], json.dumps(json.loads(kept), **dumps))
 
 
 TINY = {
-    "names": ({"type": "object", "properties": {"a": {"type": "integer"}, "ab": True}, "required": ["ab"], "additionalProperties": False}, 7),
+    "names": (
+        {
+            "type": "object",
+            "properties": {"a": {"type": "integer"}, "ab": True},
+            "required": ["ab"],
+            "additionalProperties": False,
+        },
+        7,
+    ),
     "others": ({"type": "object", "properties": {"a": {"type": "integer"}}, "additionalProperties": {"type": "object"}}, 7),
-    "nested": ({"type": "object", "properties": {"a": {"$ref": "#"}, "ab": {"$ref": "#"}}, "additionalProperties": False, "maxProperties": 1}, 7),
+    "nested": (
+        {
+            "type": "object",
+            "properties": {"a": {"$ref": "#"}, "ab": {"$ref": "#"}},
+            "additionalProperties": False,
+            "maxProperties": 1,
+        },
+        7,
+    ),
     "items": ({"type": "array", "prefixItems": [{"type": "integer"}], "items": {"enum": ["a", "ab", [1]]}, "minItems": 2}, 7),
     "numbers": ({"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 11}, "maxItems": 2}, 7),
-    "any": ({"anyOf": [{"type": "array", "items": {"const": "a"}}, {"type": "array", "items": {"type": "integer"}, "maxItems": 1}, {"required": ["a"], "type": "object"}]}, 7),
+    "any": (
+        {
+            "anyOf": [
+                {"type": "array", "items": {"const": "a"}},
+                {"type": "array", "items": {"type": "integer"}, "maxItems": 1},
+                {"required": ["a"], "type": "object"},
+            ]
+        },
+        7,
+    ),
 }
 
 
@@ -149,7 +185,9 @@ def test_every_start_has_an_end(name: str) -> None:
     compiled = compile_schema(schema)
     rng, level, num_completed = random.Random(0), [b""], 0
     for _ in range(7):
-        level = [text + bytes([byte]) for text in level for byte in b'{}[]",:1.eab\\ ' if is_start(compiled, text + bytes([byte]))]
+        level = [
+            text + bytes([byte]) for text in level for byte in b'{}[]",:1.eab\\ ' if is_start(compiled, text + bytes([byte]))
+        ]
         level = rng.sample(level, min(len(level), 30))
         for text in level:
             matcher = penstock.Matcher(compiled)

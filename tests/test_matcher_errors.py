@@ -39,7 +39,10 @@ def test_a_broken_grammar_names_its_place() -> None:
     assert "^" in str(error)
 
 
-@pytest.mark.parametrize("text", ["", "root", "root ::=\n::=", 'root ::= "a', 'root ::= "\\q"', "root ::= missing", 'root ::= "a"{3,1}', "a ::= b\nb ::= a"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "root", "root ::=\n::=", 'root ::= "a', 'root ::= "\\q"', "root ::= missing", 'root ::= "a"{3,1}', "a ::= b\nb ::= a"],
+)
 def test_broken_grammars(text: str) -> None:
     with pytest.raises(penstock.GrammarError):
         compiler(byte_info()).compile_ebnf(text)
@@ -62,7 +65,16 @@ def test_a_schema_that_is_no_json() -> None:
 
 @pytest.mark.parametrize(
     "schema",
-    [{"type": "strin"}, {"type": 3}, {"properties": []}, {"required": "a"}, {"minLength": -1}, {"minimum": "1"}, {"enum": 1}, {"pattern": "("}],
+    [
+        {"type": "strin"},
+        {"type": 3},
+        {"properties": []},
+        {"required": "a"},
+        {"minLength": -1},
+        {"minimum": "1"},
+        {"enum": 1},
+        {"pattern": "("},
+    ],
 )
 def test_a_schema_that_is_none(schema) -> None:
     """`location` points at the schema, the keyword is named beside it."""
@@ -93,7 +105,9 @@ def test_an_unknown_option() -> None:
         compiler(byte_info()).compile_json_schema(True, whitespace="tight")
 
 
-@pytest.mark.parametrize("schema", [False, {"type": "string", "enum": [1]}, {"type": "integer", "minimum": 2, "maximum": 1}, {"enum": []}])
+@pytest.mark.parametrize(
+    "schema", [False, {"type": "string", "enum": [1]}, {"type": "integer", "minimum": 2, "maximum": 1}, {"enum": []}]
+)
 def test_a_schema_without_values(schema) -> None:
     error = caught(penstock.EmptyLanguageError, compiler(byte_info()).compile_json_schema, schema)
     assert error.code == "empty_language"
@@ -133,7 +147,11 @@ def test_tokens_that_the_vocabulary_does_not_have() -> None:
 def test_a_token_out_of_range(token: int) -> None:
     matcher = matcher_of('root ::= "ab"')
     before = mask_of(matcher, SIZE)
-    for call, argument in [(matcher.accept_token, token), (matcher.accept_tokens, [97, token]), (matcher.validate_tokens, [97, token])]:
+    for call, argument in [
+        (matcher.accept_token, token),
+        (matcher.accept_tokens, [97, token]),
+        (matcher.validate_tokens, [97, token]),
+    ]:
         assert caught(penstock.MatcherStateError, call, argument).code == "token_out_of_range"
         assert mask_of(matcher, SIZE) == before
         assert matcher.num_tokens == 0

@@ -116,7 +116,9 @@ def verdict(case: dict[str, Any]) -> str:
 def takes(compiled: penstock.CompiledGrammar, value: Any) -> bool:
     """Whether the instance, as json.dumps writes it, is in the language."""
     matcher = penstock.Matcher(compiled)
-    return matcher.accept_bytes(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) and matcher.is_accepting()
+    return (
+        matcher.accept_bytes(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) and matcher.is_accepting()
+    )
 
 
 def read_ratchet(path: Path) -> dict[str, str]:
@@ -145,7 +147,9 @@ def compare(verdicts: dict[str, str], path: Path, *, update: bool, allow: bool) 
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in BADNESS if kind in kinds)
     for case, found in sorted(regressions.items())[:40]:
         print(f"  worse: {case}: {known.get(case, 'passed')} -> {found}")
-    print(f"{path.stem}: {len(verdicts) - len(regressions)} passed, {len(regressions)} failed  ({counts}; {better} better than on record)")
+    print(
+        f"{path.stem}: {len(verdicts) - len(regressions)} passed, {len(regressions)} failed  ({counts}; {better} better than on record)"
+    )
     if update and (allow or not regressions):
         merged = {case: text for case, text in (known | verdicts).items() if text != "passed"}
         body = "".join(f"{case}\t{text}\n" for case, text in sorted(merged.items()))

@@ -11,9 +11,48 @@ import penstock
 
 from .engine import byte_info, byte_vocabulary, mask_of
 
-PIECES = (b'{"', b'":', b'": ', b'", "', b'"}', b"}", b"a\"", b"ab", b'ab":', b"]]", b"}}", b"}]", b"],", b"},", b'","', b"\xc3\xa9",
-          b"\xa9", b"\xf0\x9f\x98", b"\x80\"", b"\\u00", b"\\\"", b"1,", b"10", b"0.", b"e1", b"true", b"null,", b", ", b",\n", b"\n  ", b"{}", b"[]",
-          b"[1", b"1]", b"1}", b"\\n", b"00", b"-1", b".5", b"5]")
+PIECES = (
+    b'{"',
+    b'":',
+    b'": ',
+    b'", "',
+    b'"}',
+    b"}",
+    b'a"',
+    b"ab",
+    b'ab":',
+    b"]]",
+    b"}}",
+    b"}]",
+    b"],",
+    b"},",
+    b'","',
+    b"\xc3\xa9",
+    b"\xa9",
+    b"\xf0\x9f\x98",
+    b'\x80"',
+    b"\\u00",
+    b'\\"',
+    b"1,",
+    b"10",
+    b"0.",
+    b"e1",
+    b"true",
+    b"null,",
+    b", ",
+    b",\n",
+    b"\n  ",
+    b"{}",
+    b"[]",
+    b"[1",
+    b"1]",
+    b"1}",
+    b"\\n",
+    b"00",
+    b"-1",
+    b".5",
+    b"5]",
+)
 Check = Callable[[penstock.Matcher, bytes, set[int]], None]
 INFO, VOCABULARY = byte_info(PIECES), byte_vocabulary(PIECES)
 STOP = VOCABULARY.size - 1
@@ -22,7 +61,9 @@ MAX_TOKENS = 1_000
 CLOSING = (b'"', b"}", b"]", b":", b"0", b"1", b",", b"a", b"e", b"\\")
 
 
-def walk(compiled: penstock.CompiledGrammar, rng: random.Random, schema: Any, num_free: int = 25, check: Check | None = None) -> bytes:
+def walk(
+    compiled: penstock.CompiledGrammar, rng: random.Random, schema: Any, num_free: int = 25, check: Check | None = None
+) -> bytes:
     """The text of a random walk: `num_free` tokens freely, then towards an end. It fails in a state without a token."""
     matcher, text, names = penstock.Matcher(compiled), b"", sorted(required_names(schema))
     for step in range(MAX_TOKENS):
