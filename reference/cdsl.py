@@ -66,6 +66,19 @@ def greedy(world: World) -> list[int]:
     return world.roll_out(world.target, [], world.max_tokens)
 
 
+def beam(world: World, num_beams: int) -> list[int]:
+    """The likeliest texts, and of these the one with the best reward."""
+    beams: list[tuple[float, list[int]]] = [(0.0, [])]
+    for _ in range(world.max_tokens):
+        pool = []
+        for total, text in beams:
+            longer = [(total + logprob, [*text, token]) for logprob, token in world.ranked(world.target, text)[:num_beams]]
+            pool += [(total, text)] if world.over(text) else longer
+        beams = sorted(pool, key=lambda entry: -entry[0])[:num_beams]
+    scores = [world.score(text) for _, text in beams]
+    return beams[scores.index(max(scores))][1]
+
+
 def constrained_token(world: World, text: list[int], look: Logits, k: int, horizon: int, weight: float) -> list[int]:
     """The winning candidate behind the text, with its lookahead."""
     candidates = world.ranked(world.target, text)[:k]

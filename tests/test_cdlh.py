@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from helpers.oracle import OracleContext
 from helpers.steered import DRAFT, PROMPTS, STOP, DraftContext, Smooth, Wanted, even, run, text_of, world_of
-from penstock.decoding import BestOf, Cdlh, CdslTree, plain
-from penstock.decoding.context import chain
+from penstock.decoding import Beam, BestOf, Cdlh, Cdsl, CdslTree, plain
+from penstock.errors import DeadEndError
 
 from reference import cdsl as twin
 
@@ -156,6 +156,8 @@ def test_options_that_mean_nothing_are_refused() -> None:
             Cdlh(Smooth(), **options)
     with pytest.raises(ValueError, match="block"):
         Cdlh(Smooth(), DRAFT, block=True)
+    with pytest.raises(ValueError, match="num_beams"):
+        Beam(Smooth(), 0)
     for options in ({"num_samples": 0}, {"temperature": 0.0}):
         with pytest.raises(ValueError, match=next(iter(options))):
             BestOf(Smooth(), **options)
@@ -186,8 +188,25 @@ def test_best_of_n_keeps_the_best_sample_and_reads_the_prompt_once() -> None:
     assert more.details["reward"] >= sequence.details["reward"]
 
 
+@pytest.mark.parametrize("grammar", [None, even])
+@pytest.mark.parametrize("num_beams", [1, 2, 5])
+def test_beam_is_the_twins(num_beams, grammar) -> None:
+    for prompt in PROMPTS[:4]:
+        for reward in (Smooth(), Wanted()):
+            world = world_of(prompt, reward, grammar=grammar, max_tokens=12)
+            sequence, target, _ = run(Beam(reward, num_beams), prompt, grammar=grammar, max_tokens=12, temperature=1.0)
+            assert _same(text_of(sequence), twin.beam(world, num_beams), grammar)
+            assert num_beams > 1 or _same(text_of(sequence), twin.greedy(world), grammar)
+            assert target.num_positions <= len(prompt) + 11 * num_beams
+
+
+def test_a_dead_end_of_all_texts_is_an_error() -> None:
+    for strategy in (BestOf(Wanted(), 3), Beam(Wanted(), 3), Cdlh(Wanted()), Cdsl(Wanted(), DRAFT), CdslTree(Wanted(), DRAFT)):
+        with pytest.raises(DeadEndError):
+            run(strategy, [5], grammar=lambda prefix: {7, 8} if len(prefix) < 2 else set())
+
+
 def test_contexts_are_left_clean() -> None:
-    for strategy in (Cdlh(Wanted()), BestOf(Wanted(), 3)):
+    for strategy in (Cdlh(Wanted()), BestOf(Wanted(), 3), Beam(Wanted(), 3)):
         _, target, draft = run(strategy, [5, 6])
         assert (target.committed, target.open, draft.committed) == ({}, {}, {})
-    assert chain([1, 2]).parents == [-1, 0]

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Beam": "strategies.best_of",
     "BestOf": "strategies.best_of",
     "Cdlh": "strategies.cdlh",
     "Cdsl": "strategies.cdsl",
@@ -24,6 +25,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Beam",
     "BestOf",
     "Cdlh",
     "Cdsl",
