@@ -245,10 +245,22 @@ def test_the_guilty_text_of_a_batch_is_named() -> None:
     with pytest.raises(RewardError) as caught:
         RewardRun(Short(), prompt()).score([[1], [2]], [False, False])
     assert caught.value.code == "reward_shape"
-    with pytest.raises(RewardError) as caught:
-        RewardRun(Function(picky, range=(0, math.inf)), prompt())
-    assert caught.value.code == "reward_range_invalid"
+    for declared in ((0, math.inf), (1, 0), (0, 1, 2), "ab", None):
+        reward = Function(picky, range=(0, 1))
+        reward.range = declared
+        with pytest.raises(RewardError) as caught:
+            RewardRun(reward, prompt())
+        assert caught.value.code == "reward_range_invalid"
     assert run.score([list(b"good")], [True]) == [0.0]
+
+
+def test_a_reward_that_runs_the_same_model_is_named_too() -> None:
+    model = OracleModel()
+    inner = Generator(model)
+    reward = Function(lambda text: float(len(inner("a", max_tokens=1))), range=(0, 99), name="nested")
+    with pytest.raises(RewardError, match="`nested` raised `GenerationError") as caught:
+        Generator(model, strategy=Cdlh(reward))("a")
+    assert caught.value.__cause__.code == "nested_run"
 
 
 def test_an_error_of_one_text_leaves_the_batch_alone() -> None:

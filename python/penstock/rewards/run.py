@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from penstock.errors import PenstockError, RewardError
+from penstock.errors import RewardError
 from penstock.rewards.reward import Reward, RewardPrompt, reward_name
 
 __all__ = ["RewardRun"]
@@ -38,10 +38,14 @@ class RewardRun:
         self._settled: bool | None = None
 
     def _range(self) -> tuple[float, float]:
-        low, high = (float(bound) for bound in self.reward.range)
+        declared = getattr(self.reward, "range", None)
+        try:
+            low, high = (float(bound) for bound in declared)  # type: ignore[union-attr]
+        except (TypeError, ValueError):
+            low = high = math.nan
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise RewardError(
-                f"the reward `{self.name}` declares the range `{(low, high)}`; give two finite numbers, the lower one first",
+                f"the reward `{self.name}` declares the range `{declared}`; give two finite numbers, the lower one first",
                 code="reward_range_invalid",
             )
         return low, high
@@ -68,7 +72,7 @@ class RewardRun:
         self.num_items += len(rollouts)
         try:
             scores = self._timed("score", rollouts[0], lambda: list(self.reward.score(states, rollouts, ended)))
-        except PenstockError:
+        except RewardError:
             raise
         except Exception as error:
             raise self._raised("score", self._guilty(rollouts, ended), error) from error
@@ -111,7 +115,7 @@ class RewardRun:
     def _call(self, method: str, token_ids: Sequence[int], call: Callable[[], T]) -> T:
         try:
             return self._timed(method, token_ids, call)
-        except PenstockError:
+        except RewardError:
             raise
         except Exception as error:
             raise self._raised(method, token_ids, error) from error
