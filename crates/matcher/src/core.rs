@@ -302,7 +302,8 @@ fn add_first_bytes(set: &mut ByteSet, low: u32, high: u32) {
     }
 }
 
-fn first_byte(character: u32) -> u8 {
+/// The first byte of a character in UTF-8.
+pub fn first_byte(character: u32) -> u8 {
     match character {
         0..=0x7F => character as u8,
         0x80..=0x7FF => 0xC0 | (character >> 6) as u8,

@@ -8,8 +8,9 @@
 //! decoded characters; those that leave the string are judged by their rest, once.
 use crate::chars::{CharNode, CharTrie};
 use crate::control::{Config, Control, Key, Text};
+use crate::core::{first_byte, has_byte, ByteSet};
 use crate::run::{Configs, Frontier};
-use crate::stack::FrameId;
+use crate::stack::{Frame, FrameId};
 use crate::text::Partial;
 use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS};
 use crate::walk::{is_wide, Base, Guard, Walk};
@@ -28,7 +29,7 @@ const FREE: (u32, u32) = (0, INFINITE);
 type Survival = FxHashMap<(RegexId, u16), u32>;
 
 /// Where a place in a rule calls or returns to, by the place.
-type Crossings = FxHashMap<RegexId, Configs>;
+type Crossings = FxHashMap<RegexId, (Configs, ByteSet)>;
 
 impl Walk<'_, '_> {
     /// Whether `config` reads text so freely that slices pay.
@@ -74,9 +75,16 @@ impl Walk<'_, '_> {
         let mut todo: Vec<(&CharNode, RegexId)> = vec![(trie.root(), term)];
         let mut live = Vec::new();
         while let Some((node, state)) = todo.pop() {
-            let configs = self.crossing(state, frame, known)?;
-            if !configs.is_empty() {
-                self.walk_chars(trie, node, configs)?;
+            if let Entry::Vacant(entry) = known.entry(state) {
+                entry.insert(self.crossing(state, frame)?);
+            }
+            let (configs, bytes) = &known[&state];
+            if trie
+                .children(node)
+                .iter()
+                .any(|child| has_byte(bytes, first_byte(child.character)))
+            {
+                self.walk_chars(trie, node, configs.clone())?;
             }
             self.live_children(trie, node, state, FREE, &mut live)?;
             todo.extend(live.iter().filter(|entry| entry.0.count > 0));
@@ -84,28 +92,33 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// The configurations into which a place in a rule calls or returns, itself apart.
-    fn crossing(&mut self, state: RegexId, frame: FrameId, known: &mut Crossings) -> Result<Configs, Limit> {
+    /// The configurations into which a place in a rule calls or returns, itself apart, and the bytes that they may read.
+    fn crossing(&mut self, state: RegexId, frame: FrameId) -> Result<(Configs, ByteSet), Limit> {
         let regexes = self.run.core.regexes();
-        if regexes.is_regular(state) && (!regexes.is_nullable(state) || frame == FrameId::BOTTOM) {
-            return Ok(Configs::new());
-        }
-        if let Some(configs) = known.get(&state) {
-            return Ok(configs.clone());
+        let (regular, nullable) = (regexes.is_regular(state), regexes.is_nullable(state));
+        // That the stack ends is an answer too: the mask must not serve a frame that returns somewhere.
+        if regular && (!nullable || self.run.peek(frame) == Frame::Bottom) {
+            return Ok((Configs::new(), [0; 4]));
         }
         let mut out = Frontier::default();
         out.kernels.push((state, frame));
         self.run.close_over(&mut out)?;
-        let own = Config {
-            control: Control::Rule {
-                term: state,
-                partial: Partial::None,
-            },
-            frame,
+        let control = Control::Rule {
+            term: state,
+            partial: Partial::None,
         };
-        out.configs.retain(|config| *config != own);
-        known.insert(state, out.configs.clone());
-        Ok(out.configs)
+        out.configs.retain(|config| *config != Config { control, frame });
+        let bytes = self.live_bytes_of(&out.configs)?;
+        Ok((out.configs, bytes))
+    }
+
+    fn live_bytes_of(&mut self, configs: &[Config]) -> Result<ByteSet, Limit> {
+        let mut all = [0; 4];
+        for &config in configs {
+            let bytes = self.run.live_bytes(config)?;
+            all.iter_mut().zip(bytes).for_each(|(word, more)| *word |= more);
+        }
+        Ok(all)
     }
 
     /// The tokens below a node that `configs` can read.
@@ -113,14 +126,21 @@ impl Walk<'_, '_> {
         let mut todo = vec![(*node, configs)];
         let mut buffer = [0; 4];
         while let Some((node, configs)) = todo.pop() {
-            for child in trie.children(&node) {
+            let bytes = self.live_bytes_of(&configs)?;
+            for child in trie
+                .children(&node)
+                .iter()
+                .filter(|child| has_byte(&bytes, first_byte(child.character)))
+            {
                 let Some(character) = char::from_u32(child.character) else {
                     continue;
                 };
                 let next = self.run.read(&configs, character.encode_utf8(&mut buffer).as_bytes())?;
                 if !next.is_empty() {
                     self.found.add(trie.items(child).iter().map(|item| item.token), None);
-                    todo.push((*child, next));
+                    if child.count > 0 {
+                        todo.push((*child, next));
+                    }
                 }
             }
         }
