@@ -156,6 +156,7 @@ pub struct Core {
     /// Most containers and calls that may be open (`max_nesting`).
     pub max_nesting: u32,
     first_bytes: FxHashMap<RegexId, ByteSet>,
+    externals: FxHashMap<RegexId, Arc<[(u32, RegexId)]>>,
     other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
     /// A shortest word of a language of names.
     first_names: FxHashMap<RegexId, Option<Arc<str>>>,
@@ -181,6 +182,7 @@ impl Core {
             rule_texts: None,
             max_nesting: MAX_NESTING,
             first_bytes: FxHashMap::default(),
+            externals: FxHashMap::default(),
             other_names: FxHashMap::default(),
             first_names: FxHashMap::default(),
             unmentioned: "\u{10FFFF}\u{10FFFE} unmentioned \u{10FFFF}".into(),
@@ -192,6 +194,16 @@ impl Core {
     /// The arena of terms.
     pub fn regexes(&mut self) -> &mut Regexes {
         &mut self.schemas.regexes
+    }
+
+    /// The external symbols that may come next in a term, each with what is left after it. Cost: remembered.
+    pub fn externals(&mut self, term: RegexId) -> Arc<[(u32, RegexId)]> {
+        if let Some(known) = self.externals.get(&term) {
+            return known.clone();
+        }
+        let found: Arc<[(u32, RegexId)]> = self.schemas.regexes.externals(term).into();
+        self.externals.insert(term, found.clone());
+        found
     }
 
     /// What an external symbol of a term means.

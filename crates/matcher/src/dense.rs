@@ -8,7 +8,7 @@
 //! decoded characters; those that leave the string are judged by their rest, once.
 use crate::chars::{CharNode, CharTrie};
 use crate::control::{Config, Control, Key, Text};
-use crate::core::{first_byte, has_byte, ByteSet};
+use crate::core::{first_byte, has_byte};
 use crate::run::{Configs, Frontier};
 use crate::stack::{Frame, FrameId};
 use crate::text::Partial;
@@ -27,9 +27,6 @@ const FREE: (u32, u32) = (0, INFINITE);
 
 /// How many characters of some kinds a term survives, by term and kinds.
 type Survival = FxHashMap<(RegexId, u16), u32>;
-
-/// Where a place in a rule calls or returns to, by the place.
-type Crossings = FxHashMap<RegexId, (Configs, ByteSet)>;
 
 impl Walk<'_, '_> {
     /// Whether `config` reads text so freely that slices pay.
@@ -53,93 +50,41 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A rule: slices by the term alone. Where it calls or returns inside a token, the rest of the token is walked byte by
-    /// byte with every way to read it.
+    /// A rule: a slice is taken whole if the term alone survives it. Otherwise it is walked by the term if the rule neither
+    /// calls nor returns inside the slice's tokens, else with every way to read them.
     fn dense_rule(&mut self, term: RegexId, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
-        let (mut survival, mut crossings) = (Survival::default(), FxHashMap::default());
+        let mut survival = Survival::default();
+        let regexes = self.run.core.regexes();
+        // That the stack ends is an answer too: the mask must not serve a frame that returns somewhere.
+        let alone = regexes.is_regular(term) && self.run.peek(config.frame) == Frame::Bottom;
         for (i, slice) in vocabulary.slices.iter().enumerate() {
             if self.survives(&mut survival, term, slice.kinds, slice.longest)? {
                 self.found.bases.push(Base::Slice(i as u32));
-                continue;
+            } else if alone {
+                self.walk_slice(slice, term, FREE, &mut survival)?;
+            } else {
+                self.walk_chars(&slice.trie, config)?;
             }
-            self.walk_slice(slice, term, FREE, &mut survival)?;
-            self.cross_slice(slice, term, config.frame, &mut crossings)?;
         }
         self.trie(&vocabulary.unsliced, config)
     }
 
-    /// The tokens of a slice inside which a rule calls or returns.
-    fn cross_slice(&mut self, slice: &Slice, term: RegexId, frame: FrameId, known: &mut Crossings) -> Result<(), Limit> {
-        let trie = &slice.trie;
-        let mut todo: Vec<(&CharNode, RegexId)> = vec![(trie.root(), term)];
-        let mut live = Vec::new();
-        while let Some((node, state)) = todo.pop() {
-            if let Entry::Vacant(entry) = known.entry(state) {
-                entry.insert(self.crossing(state, frame)?);
-            }
-            let (configs, bytes) = &known[&state];
-            if trie
-                .children(node)
-                .iter()
-                .any(|child| has_byte(bytes, first_byte(child.character)))
-            {
-                self.walk_chars(trie, node, configs.clone())?;
-            }
-            self.live_children(trie, node, state, FREE, &mut live)?;
-            todo.extend(live.iter().filter(|entry| entry.0.count > 0));
-        }
-        Ok(())
-    }
-
-    /// The configurations into which a place in a rule calls or returns, itself apart, and the bytes that they may read.
-    fn crossing(&mut self, state: RegexId, frame: FrameId) -> Result<(Configs, ByteSet), Limit> {
-        let regexes = self.run.core.regexes();
-        let (regular, nullable) = (regexes.is_regular(state), regexes.is_nullable(state));
-        // That the stack ends is an answer too: the mask must not serve a frame that returns somewhere.
-        if regular && (!nullable || self.run.peek(frame) == Frame::Bottom) {
-            return Ok((Configs::new(), [0; 4]));
-        }
-        let mut out = Frontier::default();
-        out.kernels.push((state, frame));
-        self.run.close_over(&mut out)?;
-        let control = Control::Rule {
-            term: state,
-            partial: Partial::None,
-        };
-        out.configs.retain(|config| *config != Config { control, frame });
-        let bytes = self.live_bytes_of(&out.configs)?;
-        Ok((out.configs, bytes))
-    }
-
-    fn live_bytes_of(&mut self, configs: &[Config]) -> Result<ByteSet, Limit> {
-        let mut all = [0; 4];
-        for &config in configs {
-            let bytes = self.run.live_bytes(config)?;
-            all.iter_mut().zip(bytes).for_each(|(word, more)| *word |= more);
-        }
-        Ok(all)
-    }
-
-    /// The tokens below a node that `configs` can read.
-    fn walk_chars(&mut self, trie: &CharTrie<()>, node: &CharNode, configs: Configs) -> Result<(), Limit> {
-        let mut todo = vec![(*node, configs)];
-        let mut buffer = [0; 4];
+    /// The tokens of a slice that `config` can read, by any way.
+    fn walk_chars(&mut self, trie: &CharTrie<()>, config: Config) -> Result<(), Limit> {
+        let mut todo = vec![(trie.root(), Configs::from_slice(&[config]))];
         while let Some((node, configs)) = todo.pop() {
-            let bytes = self.live_bytes_of(&configs)?;
-            for child in trie
-                .children(&node)
-                .iter()
-                .filter(|child| has_byte(&bytes, first_byte(child.character)))
-            {
-                let Some(character) = char::from_u32(child.character) else {
+            let lane = self.lane(&configs)?;
+            let live = self.lane_bytes(lane);
+            for child in trie.children(node) {
+                if !has_byte(&live, first_byte(child.character)) {
                     continue;
-                };
-                let next = self.run.read(&configs, character.encode_utf8(&mut buffer).as_bytes())?;
+                }
+                let next = self.lane_character(lane, &configs, child.character)?;
                 if !next.is_empty() {
                     self.found.add(trie.items(child).iter().map(|item| item.token), None);
                     if child.count > 0 {
-                        todo.push((*child, next));
+                        todo.push((child, next));
                     }
                 }
             }

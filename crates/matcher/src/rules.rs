@@ -269,8 +269,8 @@ impl Run<'_> {
         }
         let externals = self.core.regexes().externals(term);
         let symbols = externals
-            .into_iter()
-            .map(|(external, rest)| (self.core.symbol(external).clone(), rest));
+            .iter()
+            .map(|&(external, rest)| (self.core.symbol(external).clone(), rest));
         symbols
             .filter(|(symbol, _)| !matches!(symbol, Symbol::Rule(_) | Symbol::Json(_)))
             .collect()
