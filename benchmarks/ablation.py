@@ -2,10 +2,11 @@
 
     python benchmarks/ablation.py [--json] [--no-record]
 
-Grammars: JSON and XML-like markup and a Python-like language in EBNF, and a JSON Schema. Vocabulary: tekken of mistral-common. The same
-texts are read with the memory off (every mask is made anew), with it on for the first time, and once more; microseconds a fill, the
-smallest of three runs a step. A full bitset for every visited state is what `bitsets` would take; `size` is what the grammar holds.
-Masks with and without the memory are compared while measuring: a difference ends the run.
+Grammars: JSON and XML-like markup and a Python-like language in EBNF, and a JSON Schema. Vocabulary: tekken of
+mistral-common. The same texts are read with the memory off (every mask is made anew), with it on for the first time,
+and once more; microseconds a fill, the smallest of three runs a step. A full bitset for every visited state is what
+`bitsets` would take; `size` is what the grammar holds. Masks with and without the memory are compared while measuring:
+a difference ends the run.
 """
 
 from __future__ import annotations
@@ -65,9 +66,11 @@ SCHEMA = {
 }
 TEXTS = {
     "JSON": '{"name": "Ada Lovelace", "born": 1815, "works": ["Notes", {"pages": 66, "translated": true}], "city": "London"}',
-    "JSON Schema": '{"name": "Ada Lovelace", "email": "ada.l@engine.org", "age": 36, "tags": ["red", "blue"], "friend": {"name": "Charles"}}',
+    "JSON Schema": '{"name": "Ada Lovelace", "email": "ada.l@engine.org", "age": 36, "tags": ["red", "blue"], '
+    '"friend": {"name": "Charles"}}',
     "XML": '<letter date="1843-07-02"><to>Charles Babbage</to><p>I am working very hard <b>for you</b>.</p><end/></letter>',
-    "Python DSL": 'total = 0\nif count(items) == 3 and limit < 10:\n    total = total + price * 2\n    log("three")\nreturn total - (tax + 1)\n',
+    "Python DSL": "total = 0\nif count(items) == 3 and limit < 10:\n    total = total + price * 2\n"
+    '    log("three")\nreturn total - (tax + 1)\n',
 }
 
 

@@ -2,13 +2,15 @@
 
     python benchmarks/masks.py [CASES.jsonl.gz] [--engines penstock,llguidance,xgrammar] [--stride 29] [--json] [--no-record]
 
-A case is `{"id", "schema", "tests": [{"valid", "data"}]}`; by default those of the data folder (PENSTOCK_SHARED, ../shared). Vocabulary:
-tekken of mistral-common, 131,072 ids. Every engine gets every case in turn, in a process of its own, on one thread.
+A case is `{"id", "schema", "tests": [{"valid", "data"}]}`; by default those of the data folder (PENSTOCK_SHARED,
+../shared). Vocabulary: tekken of mistral-common, 131,072 ids. Every engine gets every case in turn, in a process of its
+own, on one thread.
 
-first mask: compile (a new compiler a schema, the vocabulary's tables built before) and the first fill. A step is fill + accept of one token
-of an instance as json.dumps writes it. Each instance is read three times: `first` is the first pass, with all first visits of its
-states; `repeat` is the smaller time of the other two. All in microseconds. Places: what the token begins in.
-passing: compiled, every valid instance taken to its end, every invalid one refused. Times are over the cases that all engines pass.
+first mask: compile (a new compiler a schema, the vocabulary's tables built before) and the first fill. A step is fill +
+accept of one token of an instance as json.dumps writes it. Each instance is read three times: `first` is the first
+pass, with all first visits of its states; `repeat` is the smaller time of the other two. All in microseconds. Places:
+what the token begins in. passing: compiled, every valid instance taken to its end, every invalid one refused. Times are
+over the cases that all engines pass.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """JSON text as Penstock defines it, read by recursive descent, and schemas judged by trying every short text.
 
-RFC 8259 in UTF-8, and besides: the names of an object differ, no string holds a lone surrogate, a number has at most 128 digits, an
-exponent within 400 and a finite value as a double, and between two symbols stands nothing, one space or tab, or one line
-break (LF or CR LF) with up to 256 spaces or tabs. Nothing stands around the whole.
+RFC 8259 in UTF-8, and besides: the names of an object differ, no string holds a lone surrogate, a number has at most
+128 digits, an exponent within 400 and a finite value as a double, and between two symbols stands nothing, one space or
+tab, or one line break (LF or CR LF) with up to 256 spaces or tabs. Nothing stands around the whole.
 
-`parse` tells three things apart: a value, a text that is wrong already (`NotJson`), and one that ends too early (`Incomplete`).
+`parse` tells three things apart: a value, a text that is wrong already (`NotJson`), and one that ends too early
+(`Incomplete`).
 """
 
 from __future__ import annotations

@@ -131,7 +131,6 @@ def test_a_vocabulary_that_cannot_spell() -> None:
     assert caught(penstock.TokenizerError, compiler(letters).compile_json_schema, {"type": "integer"}).code == "cannot_spell"
 
 
-@pytest.mark.xfail(reason="bytes that only the grammar has are not looked for yet", strict=False)
 def test_a_grammar_with_a_byte_that_no_token_has() -> None:
     info = penstock.TokenizerInfo([b"a", b"b", b"<stop>"], stop_token_ids=[2])
     assert caught(penstock.TokenizerError, compiler(info).compile_ebnf, 'root ::= "a" "c"').code == "cannot_spell"
@@ -233,7 +232,8 @@ def test_an_error_costs_its_row_and_no_other() -> None:
     answers = penstock.fill_next_token_bitmasks(matchers, bitmask)
     for row, (matcher, answer) in enumerate(zip(matchers, answers, strict=True)):
         if row % 3 == 0:
-            assert isinstance(answer, penstock.MatcherStateError) and answer.code == "terminated"
+            assert isinstance(answer, penstock.MatcherStateError)
+            assert answer.code == "terminated"
         else:
             assert answer is True
             assert bitmask[row].tolist() == mask_row(matcher)
@@ -249,7 +249,7 @@ def test_a_batch_whose_rows_do_not_fit() -> None:
     compiled = compiler(byte_info()).compile_ebnf('root ::= "a"*')
     matchers = [penstock.Matcher(compiled) for _ in range(2)]
     for rows in ([0], [0, 0], [0, 2]):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="row"):
             penstock.fill_next_token_bitmasks(matchers, allocate_token_bitmask(2, SIZE), rows)
 
 
@@ -291,9 +291,12 @@ def test_deep_input(piece: bytes) -> None:
     assert error.limit == "max_nesting"
     assert mask_of(matcher, SIZE) == mask_of(penstock.Matcher(compiler(byte_info()).compile_json_schema(True)), SIZE)
     taken = 0
-    with pytest.raises(penstock.LimitError):
-        for taken in range(DEEP * len(piece)):
-            assert matcher.accept_token(piece[taken % len(piece)])
+    try:
+        while matcher.accept_token(piece[taken % len(piece)]):
+            taken += 1
+    except penstock.LimitError as reached:
+        error = reached
+    assert error.limit == "max_nesting"
     assert matcher.num_tokens == taken
     assert taken >= 16_000
     matcher.rollback(taken)

@@ -165,7 +165,8 @@ def test_forced_text_is_the_start_of_every_completion(compiled, seed: int) -> No
         # Nothing else is ever possible on the way, and something else is at its end.
         for i, byte in enumerate(forced):
             way = matcher.fork()
-            assert way.accept_bytes(forced[:i]) and not way.is_accepting()
+            assert way.accept_bytes(forced[:i])
+            assert not way.is_accepting()
             assert {other for other in range(256) if way.fork().accept_bytes(bytes([other]))} == {byte}
         ways = sum(fork.fork().accept_bytes(bytes([other])) for other in range(256))
         assert ways != 1 or fork.is_accepting()
@@ -185,17 +186,13 @@ def test_forced_tokens_spell_the_forced_text(compiled, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_the_shortest_completion_completes(compiled, seed: int) -> None:
-    """It may also give up by name, once its search was long enough."""
     rng = random.Random(seed)
     matcher = penstock.Matcher(compiled)
     for token in random_tokens(compiled, rng, 6):
-        try:
-            rest = matcher.shortest_completion_bytes()
-        except penstock.LimitError as error:
-            assert error.limit == "max_completion_states"
-            return
+        rest = matcher.shortest_completion_bytes()
         fork = matcher.fork()
-        assert fork.accept_bytes(rest) and fork.is_accepting()
+        assert fork.accept_bytes(rest)
+        assert fork.is_accepting()
         assert (rest == b"") == matcher.is_accepting()
         assert rest.startswith(matcher.jump_forward_bytes())
         assert matcher.accept_token(token)

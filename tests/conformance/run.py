@@ -3,13 +3,15 @@
 
     run.py [maskbench | suite ...] [--update] [--stride N] [--jobs N]
 
-maskbench: schemas that people wrote, with instances. suite: the JSON Schema Test Suite, each schema under its own draft. The data
-is no part of the repository: PENSTOCK_SHARED names the folder with `data/`, by default `../shared` beside it.
+maskbench: schemas that people wrote, with instances. suite: the JSON Schema Test Suite, each schema under its own
+draft. The data is no part of the repository: PENSTOCK_SHARED names the folder with `data/`, by default `../shared`
+beside it.
 
-A case is one schema. Its verdict is `passed`, or what went wrong first: `refused <code> <keywords>` (compiling raised), `valid
-<instance numbers>` (refused though valid), `invalid <numbers>` (taken though invalid), `error <class>`, `timeout`. The ratchet file holds
-one line for each case that does not pass. A case that fails and isn't listed, or is listed for something milder, is a regression:
-the exit code is 1. `--update` rewrites the file, and refuses to while there are regressions unless `--allow-regressions`.
+A case is one schema. Its verdict is `passed`, or what went wrong first: `refused <code> <keywords>` (compiling
+raised), `valid <instance numbers>` (refused though valid), `invalid <numbers>` (taken though invalid), `error
+<class>`, `timeout`. The ratchet file holds one line for each case that does not pass. A case that fails and isn't
+listed, or is listed for something milder, is a regression: the exit code is 1. `--update` rewrites the file, and
+refuses to while there are regressions unless `--allow-regressions`.
 """
 
 from __future__ import annotations
@@ -148,7 +150,8 @@ def compare(verdicts: dict[str, str], path: Path, *, update: bool, allow: bool) 
     for case, found in sorted(regressions.items())[:40]:
         print(f"  worse: {case}: {known.get(case, 'passed')} -> {found}")
     print(
-        f"{path.stem}: {len(verdicts) - len(regressions)} passed, {len(regressions)} failed  ({counts}; {better} better than on record)"
+        f"{path.stem}: {len(verdicts) - len(regressions)} passed, {len(regressions)} failed  "
+        f"({counts}; {better} better than on record)"
     )
     if update and (allow or not regressions):
         merged = {case: text for case, text in (known | verdicts).items() if text != "passed"}
