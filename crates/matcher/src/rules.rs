@@ -164,7 +164,7 @@ impl Run<'_> {
             if self.core.regexes().is_regular(term) {
                 continue;
             }
-            for (external, rest) in self.core.regexes().externals(term) {
+            for &(external, rest) in self.core.externals(term).iter() {
                 let callee = match self.core.symbol(external) {
                     Symbol::Rule(rule) => Callee::Rule(*rule),
                     Symbol::Json(schema) => Callee::Json(*schema),
@@ -267,7 +267,7 @@ impl Run<'_> {
         if self.core.regexes().is_regular(term) {
             return Vec::new();
         }
-        let externals = self.core.regexes().externals(term);
+        let externals = self.core.externals(term);
         let symbols = externals
             .iter()
             .map(|&(external, rest)| (self.core.symbol(external).clone(), rest));
