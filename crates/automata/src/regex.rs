@@ -205,6 +205,7 @@ impl Regexes {
         id
     }
 
+    #[rustfmt::skip] // One line a case: the table fits a screen.
     fn facts_of(&self, node: &Node) -> Facts {
         let fact = |id: &RegexId| self.facts[id.0 as usize];
         let plain = |nullable| Facts {
@@ -222,12 +223,7 @@ impl Regexes {
             Node::Empty => plain(true),
             Node::Loop { spec, place } => {
                 let nullable = self.loop_is_nullable(*spec, *place);
-                Facts {
-                    nullable,
-                    positive: false,
-                    live: nullable,
-                    external: false,
-                }
+                Facts { nullable, positive: false, live: nullable, external: false }
             }
             Node::External(_) => Facts {
                 external: true,
@@ -260,21 +256,16 @@ impl Regexes {
                     external: sum.external || part.external,
                 },
             ),
+            // Whether these hold a text takes a search, unless it is the empty one.
             Node::And(parts) => {
                 let nullable = parts.iter().all(|part| fact(part).nullable);
-                Facts {
-                    nullable,
-                    positive: false,
-                    live: nullable,
-                    external: parts.iter().any(|part| fact(part).external),
-                }
+                let external = parts.iter().any(|part| fact(part).external);
+                Facts { nullable, positive: false, live: nullable, external }
             }
-            Node::Not(part) => Facts {
-                nullable: !fact(part).nullable,
-                positive: false,
-                live: !fact(part).nullable,
-                external: fact(part).external,
-            },
+            Node::Not(part) => {
+                let Facts { nullable, external, .. } = fact(part);
+                Facts { nullable: !nullable, positive: false, live: !nullable, external }
+            }
         }
     }
 

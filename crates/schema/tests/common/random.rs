@@ -133,22 +133,7 @@ fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, V
             }
             inner(random, depth - 1)
         }
-        "type" => {
-            let types = json!([
-                "string",
-                "integer",
-                "null",
-                "boolean",
-                "number",
-                "object",
-                "array",
-                "object",
-                "array",
-                ["object", "string"],
-                ["array", "integer"]
-            ]);
-            random.pick(&list_of(types)).clone()
-        }
+        "type" => random.pick(&list_of(types())).clone(),
         "enum" => {
             let values =
                 list_of(json!([null, true, false, 0, 1, 2, "a", "b", "", [0], {"a": 0}, {"a": 0, "b": 1}, [], [0, "a"]]));
@@ -184,6 +169,23 @@ fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, V
         _ => inner(random, depth - 1),
     };
     out.insert(keyword.into(), value);
+}
+
+/// Values of `type`; containers are likelier.
+fn types() -> Value {
+    json!([
+        "string",
+        "integer",
+        "null",
+        "boolean",
+        "number",
+        "object",
+        "array",
+        "object",
+        "array",
+        ["object", "string"],
+        ["array", "integer"]
+    ])
 }
 
 /// Assertions about numbers, strings and names.
