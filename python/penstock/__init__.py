@@ -1,7 +1,7 @@
 """Penstock controls and speeds up what language models write.
 
 Exact grammar masks, lossless drafting and reward-guided decoding behind one `Generator`, and the matcher beneath it for
-engines of your own. Heavy parts are imported when they are first named: `import penstock` loads numpy and the core only.
+engines of your own. Heavy parts are imported when they are first named: `import penstock` loads the core only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from penstock._core import (
     TokenizerInfo,
     fill_next_token_bitmasks,
 )
-from penstock.bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
 from penstock.errors import (
     DeadEndError,
     DraftMismatchError,
@@ -41,6 +40,7 @@ from penstock.errors import (
 
 if TYPE_CHECKING:
     from penstock import adapters, decoding, drafting, models, rewards
+    from penstock.bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
     from penstock.generator import Generator
     from penstock.result import Done, PartialValue, Result, TextDelta
     from penstock.sampling import Sampling
@@ -60,6 +60,8 @@ _HOMES = {
     "Result": "result",
     "Sampling": "sampling",
     "TextDelta": "result",
+    "allocate_token_bitmask": "bitmask",
+    "apply_token_bitmask_inplace": "bitmask",
 }
 _MODULES = ("adapters", "decoding", "drafting", "models", "rewards")
 
