@@ -40,7 +40,7 @@ def strategies(reward, draft, **search):
 
 def test_grammar_and_reward_together_on_the_bundled_model(tiny) -> None:
     """Hard: every text is an instance of the schema. Soft: the searches raise the reward over plain decoding's."""
-    reward = RegexCount("[xyz]", target=6)
+    reward = RegexCount("[aeiou]", target=6)
     plain = Generator(tiny, JsonSchema(SCHEMA), drafter=None).run(PROMPT, max_tokens=60)
     (before,) = reward.score_texts([""], [plain.text], [True])
     for strategy in [*strategies(reward, models.tiny(), weight=30.0), BestOf(reward, 4)]:
