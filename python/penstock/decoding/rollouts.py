@@ -11,7 +11,7 @@ forked. What a model has read once is not asked again until `settle` drops it.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from collections.abc import Sequence as Ids
 from typing import Any, TypeAlias
 
@@ -270,6 +270,22 @@ class Reader:
                 parents.append(node)
             node = child
         return node
+
+
+def in_rounds(options: Any, sequence: Sequence, start: Callable[..., Any]) -> Generator[tuple[str, Growth], Logits, None]:
+    """Decode in rounds of draft and target: `start(options, sequence, steering, target, draft)` is the text under way.
+
+    Its `round()` is a generator that answers whether another round follows.
+    """
+    timeout = options.reward_timeout_seconds
+    steering = Steering(options.reward, sequence, skip_settled=options.skip_settled, timeout_seconds=timeout)
+    target, draft = readers(sequence, options.draft)
+    run = start(options, sequence, steering, target, draft)
+    yield from target.prefill()
+    yield from draft.prefill()
+    while (yield from run.round()):
+        pass
+    steering.close()
 
 
 def readers(sequence: Sequence, draft: Any) -> tuple[Reader, Reader]:

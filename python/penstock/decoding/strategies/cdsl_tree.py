@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from penstock.decoding.context import Growth, Logits
-from penstock.decoding.rollouts import Branch, Reader, Steering, readers, roll_out, take
+from penstock.decoding.rollouts import Branch, Reader, Steering, in_rounds, roll_out, take
 from penstock.decoding.sequence import Sequence
 from penstock.decoding.strategies.accept import reward_passes
 from penstock.decoding.strategies.cdlh import check_search
@@ -63,15 +63,7 @@ class CdslTree:
         return {"draft": self.draft}
 
     def __call__(self, sequence: Sequence) -> Generator[tuple[str, Growth], Logits, None]:
-        timeout = self.reward_timeout_seconds
-        steering = Steering(self.reward, sequence, skip_settled=self.skip_settled, timeout_seconds=timeout)
-        target, draft = readers(sequence, self.draft)
-        run = _Run(self, sequence, steering, target, draft)
-        yield from target.prefill()
-        yield from draft.prefill()
-        while (yield from run.round()):
-            pass
-        steering.close()
+        return in_rounds(self, sequence, _Run)
 
 
 class _Run:
