@@ -302,8 +302,11 @@ fn seen_before(run: &mut Run<'_>, config: &Config) -> Vec<String> {
     if key.others == RegexId::NEVER || !key.alike {
         return Vec::new();
     }
-    let text = run.stack.text(key.text);
     let seen = run.core.schemas.seen_others(object.seen, key.shape);
+    if seen.is_empty() {
+        return Vec::new();
+    }
+    let text = run.stack.text(key.text);
     seen.into_iter()
         .filter_map(|name| name.strip_prefix(&text).map(str::to_owned))
         .collect()

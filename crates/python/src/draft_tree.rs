@@ -19,9 +19,9 @@ pub struct PyDraftTree {
 }
 
 /// The Python error for arrays that are no tree.
-fn to_py_err(py: Python<'_>, error: &DraftTreeError) -> PyErr {
+fn to_py_err(error: &DraftTreeError) -> PyErr {
     match error {
-        DraftTreeError::TooManyNodes(_) => crate::drafting::penstock_error(py, "LimitError", error.code(), &error.to_string()),
+        DraftTreeError::TooManyNodes(_) => crate::errors::raise("LimitError", error.to_string(), error.code(), |_| Ok(())),
         _ => PyValueError::new_err(error.to_string()),
     }
 }
@@ -43,7 +43,6 @@ impl PyDraftTree {
     #[new]
     #[pyo3(signature = (token_ids, parents, *, logprobs=None, sources=None))]
     fn new(
-        py: Python<'_>,
         token_ids: Vec<i32>,
         parents: Vec<i32>,
         logprobs: Option<Vec<f32>>,
@@ -51,7 +50,7 @@ impl PyDraftTree {
     ) -> PyResult<PyDraftTree> {
         match DraftTree::new(token_ids, parents, logprobs, sources) {
             Ok(tree) => Ok(PyDraftTree { tree }),
-            Err(error) => Err(to_py_err(py, &error)),
+            Err(error) => Err(to_py_err(&error)),
         }
     }
 

@@ -5,6 +5,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use crate::draft_tree::PyDraftTree;
+use crate::errors;
 use penstock_drafting::{
     BlendOptions, DraftingError, IndexOptions, Noise, Proposal, Request, RetrievalIndex, TrieMode, TrieOptions, TrieRequest,
     TrieSource, TrieStore,
@@ -12,34 +13,22 @@ use penstock_drafting::{
 use penstock_tokens::DraftTree;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 /// Texts from this length on are read and written without the GIL.
 const LONG_TEXT: usize = 2048;
 
-/// An error of `penstock.errors` with a code.
-pub fn penstock_error(py: Python<'_>, class: &str, code: &str, message: &str) -> PyErr {
-    let build = || -> PyResult<PyErr> {
-        let keywords = PyDict::new(py);
-        keywords.set_item("code", code)?;
-        let class = py.import("penstock.errors")?.getattr(class)?;
-        Ok(PyErr::from_value(class.call((message,), Some(&keywords))?))
-    };
-    build().unwrap_or_else(|error| error)
-}
-
-fn to_py_err(py: Python<'_>, error: &DraftingError) -> PyErr {
+fn to_py_err(error: &DraftingError) -> PyErr {
     let message = error.to_string();
     match error.code() {
         "request_finished" => PyRuntimeError::new_err(message),
-        "snapshot_refused" => penstock_error(py, "PenstockError", error.code(), &message),
-        _ if error.is_limit() => penstock_error(py, "LimitError", error.code(), &message),
+        "snapshot_refused" => errors::raise("PenstockError", message, error.code(), |_| Ok(())),
+        _ if error.is_limit() => errors::raise("LimitError", message, error.code(), |_| Ok(())),
         _ => PyValueError::new_err(message),
     }
 }
 
-fn door<T>(py: Python<'_>, result: Result<T, DraftingError>) -> PyResult<T> {
-    result.map_err(|error| to_py_err(py, &error))
+fn door<T>(result: Result<T, DraftingError>) -> PyResult<T> {
+    result.map_err(|error| to_py_err(&error))
 }
 
 fn to_tree(proposal: Proposal) -> PyResult<PyDraftTree> {
@@ -77,7 +66,6 @@ impl PyRetrievalIndex {
     #[pyo3(signature = (*, max_size_bytes=None, max_places=None, other_weight=None, strength=None, exponent=None, knee=None, frequent_share=None, floor=None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
-        py: Python<'_>,
         max_size_bytes: Option<usize>,
         max_places: Option<usize>,
         other_weight: Option<f64>,
@@ -98,7 +86,7 @@ impl PyRetrievalIndex {
             floor: floor.unwrap_or(known.floor),
         };
         let max_size_bytes = max_size_bytes.unwrap_or(IndexOptions::default().max_size_bytes);
-        let index = door(py, RetrievalIndex::new(IndexOptions { max_size_bytes, blend }))?;
+        let index = door(RetrievalIndex::new(IndexOptions { max_size_bytes, blend }))?;
         Ok(PyRetrievalIndex { index })
     }
 
@@ -115,7 +103,7 @@ impl PyRetrievalIndex {
         } else {
             py.detach(start)
         };
-        let request = door(py, request)?;
+        let request = door(request)?;
         Ok(PyRetrievalRequest {
             id: request.id(),
             request: Mutex::new(request),
@@ -126,7 +114,7 @@ impl PyRetrievalIndex {
     #[pyo3(signature = (token_ids, *, namespace=""))]
     fn insert(&self, py: Python<'_>, token_ids: Vec<i32>, namespace: &str) -> PyResult<u64> {
         let id = py.detach(|| self.index.insert(&token_ids, namespace));
-        door(py, id)
+        door(id)
     }
 
     /// Remove a finished output without a trace; return whether there was one. Cost: linear in it.
@@ -170,7 +158,7 @@ impl PyRetrievalIndex {
     #[pyo3(signature = (data, *, fingerprint=0))]
     fn restore(&self, py: Python<'_>, data: &[u8], fingerprint: u64) -> PyResult<usize> {
         let count = py.detach(|| self.index.restore(data, fingerprint));
-        door(py, count)
+        door(count)
     }
 
     fn __repr__(&self) -> String {
@@ -205,8 +193,8 @@ impl PyRetrievalRequest {
 
     /// Append committed tokens; they are searchable at once. Cost: below a microsecond a token. Raises RuntimeError when
     /// finished.
-    fn extend(&self, py: Python<'_>, token_ids: Vec<i32>) -> PyResult<()> {
-        door(py, lock(&self.request)?.extend(&token_ids))
+    fn extend(&self, token_ids: Vec<i32>) -> PyResult<()> {
+        door(lock(&self.request)?.extend(&token_ids))
     }
 
     /// Return the most probable continuations: at most `budget` nodes besides node 0, best first.
@@ -215,15 +203,9 @@ impl PyRetrievalRequest {
     /// 1 + a * width plain ones. `noise`: an object with `seed` and `sample` as the sampler has it, for texts sampled at a
     /// temperature near 1. Cost: O(budget). Raises LimitError above 4,096 nodes, RuntimeError when finished.
     #[pyo3(signature = (budget, *, width_cost=None, noise=None))]
-    fn propose(
-        &self,
-        py: Python<'_>,
-        budget: usize,
-        width_cost: Option<f64>,
-        noise: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<PyDraftTree> {
+    fn propose(&self, budget: usize, width_cost: Option<f64>, noise: Option<&Bound<'_, PyAny>>) -> PyResult<PyDraftTree> {
         let noise = noise.map(read_noise).transpose()?;
-        to_tree(door(py, lock(&self.request)?.propose(budget, width_cost, noise))?)
+        to_tree(door(lock(&self.request)?.propose(budget, width_cost, noise))?)
     }
 
     /// End the request; its output becomes searchable for others if it shares. Calling it again does nothing.
@@ -264,7 +246,6 @@ impl PyTrieStore {
     #[pyo3(signature = (*, branch_length=12, max_query_length=2, mode="hierarchical", source="mix", output_weight=1e-4, stop_token_ids=vec![], max_nodes=1 << 20))]
     #[allow(clippy::too_many_arguments)]
     fn new(
-        py: Python<'_>,
         branch_length: usize,
         max_query_length: usize,
         mode: &str,
@@ -283,7 +264,7 @@ impl PyTrieStore {
             max_nodes,
         };
         Ok(PyTrieStore {
-            store: door(py, TrieStore::new(options))?,
+            store: door(TrieStore::new(options))?,
         })
     }
 
@@ -292,14 +273,14 @@ impl PyTrieStore {
     fn start(&self, py: Python<'_>, prompt_ids: Vec<i32>, share: bool) -> PyResult<PyTrieRequest> {
         let request = py.detach(|| self.store.start(&prompt_ids, share));
         Ok(PyTrieRequest {
-            request: Mutex::new(door(py, request)?),
+            request: Mutex::new(door(request)?),
         })
     }
 
     /// Add the branches of an output that was written elsewhere.
     fn insert(&self, py: Python<'_>, token_ids: Vec<i32>) -> PyResult<()> {
         let inserted = py.detach(|| self.store.insert(&token_ids));
-        door(py, inserted)
+        door(inserted)
     }
 
     /// Number of shared nodes.
@@ -340,14 +321,14 @@ pub struct PyTrieRequest {
 #[pymethods]
 impl PyTrieRequest {
     /// Append committed tokens; their branches are searchable at once.
-    fn extend(&self, py: Python<'_>, token_ids: Vec<i32>) -> PyResult<()> {
-        door(py, lock(&self.request)?.extend(&token_ids))
+    fn extend(&self, token_ids: Vec<i32>) -> PyResult<()> {
+        door(lock(&self.request)?.extend(&token_ids))
     }
 
     /// Return the branches behind the last tokens: at most `budget` nodes besides node 0 (the paper's decoding length).
-    fn propose(&self, py: Python<'_>, budget: usize) -> PyResult<PyDraftTree> {
+    fn propose(&self, budget: usize) -> PyResult<PyDraftTree> {
         let proposal = lock(&self.request)?.propose(budget);
-        to_tree(door(py, proposal)?)
+        to_tree(door(proposal)?)
     }
 
     /// End the request: its prompt branches go, its output branches are shared if it shares.
