@@ -2,7 +2,7 @@
 
     python training/train.py --out out/tiny --steps 9000
 
-A Llama with 1.25 M parameters learns to answer the tasks of `tasks.py`; the loss is taken on the answer alone. Hidden
+A Llama with 1.7 M parameters learns to answer the tasks of `tasks.py`; the loss is taken on the answer alone. Hidden
 matrices are trained with Muon and the rest with AdamW; the learning rate rises, stays and falls over `--decay-steps`.
 Tasks grow harder over the first 1,200 steps. `--resume` goes on from a checkpoint, also with another number of steps.
 """
@@ -28,13 +28,13 @@ LENGTHS = range(32, 369, 16)  # padded lengths of a batch, in tokens; longer tas
 CHUNK = 1024  # tasks drawn at a time and sorted by length
 
 
-def build_model() -> LlamaForCausalLM:
+def build_model(layers: int) -> LlamaForCausalLM:
     ids = {
         name: SPECIAL_TOKENS.index(token)
         for name, token in (("pad_token_id", PAD), ("bos_token_id", BOS), ("eos_token_id", EOS))
     }
     config = LlamaConfig(
-        vocab_size=VOCAB_SIZE, hidden_size=160, intermediate_size=320, num_hidden_layers=4, num_attention_heads=4,
+        vocab_size=VOCAB_SIZE, hidden_size=160, intermediate_size=320, num_hidden_layers=layers, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=1024, tie_word_embeddings=True, rms_norm_eps=1e-6,
         rope_parameters={"rope_theta": 10000.0, "rope_type": "default"}, attn_implementation="sdpa", **ids,
     )  # fmt: skip
@@ -124,7 +124,7 @@ def update_average(average: dict[str, torch.Tensor], model: LlamaForCausalLM, st
 
 def export(out: Path, average: dict[str, torch.Tensor], tokenizer: Tokenizer) -> None:
     """Writes what `from_pretrained` reads: bf16 weights, configs and the tokenizer."""
-    model = build_model()
+    model = build_model(1 + max(int(name.split(".")[2]) for name in average if name.startswith("model.layers.")))
     model.load_state_dict(average)
     model.generation_config.update(
         do_sample=False, eos_token_id=SPECIAL_TOKENS.index(EOS), pad_token_id=SPECIAL_TOKENS.index(PAD)
@@ -139,6 +139,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--decay-steps", type=int, default=1500)
+    parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch-tokens", type=int, default=3072)
     parser.add_argument("--muon-lr", type=float, default=4e-3)
@@ -174,8 +175,9 @@ class Run:
         self.model.load_state_dict(state["model"])
         for name, value in state.get("average", state["model"]).items():
             self.average[name].copy_(value)
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+        if "optimizers" in state:  # a grown checkpoint has none
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
         self.step, self.tokens_seen = state["step"], state["tokens_seen"]
 
 
@@ -185,7 +187,7 @@ def train(args: argparse.Namespace) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     args.out.mkdir(parents=True, exist_ok=True)
     tokenizer = load_tokenizer(args)
-    model = build_model().to(device)
+    model = build_model(args.layers).to(device)
     average = {name: value.clone() for name, value in model.state_dict().items()}
     run = Run(model, build_optimizers(model, args), average)
     if args.resume:
