@@ -1,0 +1,41 @@
+"""A short run of each fuzzer: that they work, and that nothing turns up at once. Long runs are for people (fuzz/README.md)."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+FUZZ = Path(__file__).parent.parent / "fuzz"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fuzzers():
+    sys.path.insert(0, str(FUZZ))
+    yield
+    sys.path.remove(str(FUZZ))
+
+
+def test_random_schemas_against_two_validators() -> None:
+    pytest.importorskip("jsonschema_rs", reason="jsonschema-rs is not installed")
+    counts, wrong = importlib.import_module("json_schema").fuzz(4_000, seed=77, processes=1, progress=False)
+    assert not wrong
+    assert counts["pairs"] >= 4_000
+    assert counts["pairs"] > 4 * counts["valid"] / 3 > 400, "both verdicts are common"
+    assert counts["walks"] > 50
+
+
+def test_a_wrong_engine_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("jsonschema_rs", reason="jsonschema-rs is not installed")
+    module = importlib.import_module("json_schema")
+    takes = module.takes
+    monkeypatch.setattr(module, "takes", lambda compiled, text: takes(compiled, text) or text == "1")
+    assert module.fuzz(4_000, seed=77, processes=1, progress=False)[1]
+
+
+def test_broken_texts() -> None:
+    counts = importlib.import_module("texts").fuzz(600, seed=78, progress=False)
+    assert {kind.split(":")[0] for kind in counts} == {"ebnf", "regex", "json_schema"}
+    assert sum(count for kind, count in counts.items() if kind.endswith(": compiled")) > 60
