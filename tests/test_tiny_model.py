@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from penstock import Generator, models
 from penstock.decoding.context import chain
 from penstock.models.llama_numpy import TINY_PATH, load_tiny_numpy
 
@@ -172,3 +173,15 @@ def test_transformers_reads_the_tokenizer_and_its_chat_template(tiny):
     assert face(PROMPTS[0]).input_ids == tiny[1].encode(PROMPTS[0]).ids
     ids = face.encode(text, add_special_tokens=False)
     assert [ids[0], ids[1], ids[-1]] == [tiny[1].token_to_id(f"<|{name}|>") for name in ("bos", "user", "assistant")]
+
+
+def test_the_numpy_runtime_reads_any_such_folder(tiny, tmp_path):
+    loaded = models.load(str(TINY_PATH), backend="numpy")
+    prompt = "Text: Ada is 31.\nFields: name, age\nJSON:"
+    assert Generator(loaded)(prompt, max_tokens=20) == Generator(models.tiny())(prompt, max_tokens=20)
+    with pytest.raises(ValueError, match="`backend` is `jax`"):
+        models.load(str(TINY_PATH), backend="jax")
+    with pytest.raises(TypeError, match="does not know `dtype`"):
+        models.load(str(TINY_PATH), backend="numpy", dtype="float32")
+    with pytest.raises(FileNotFoundError):
+        models.load(str(tmp_path), backend="numpy")

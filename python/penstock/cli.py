@@ -8,6 +8,7 @@ Exit codes: 0 done; 1 the answer is no (an instance does not pass, a keyword is 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import json
 import subprocess
@@ -26,6 +27,7 @@ OK, NO, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 _STOP = 256  # the stop token of the byte vocabulary, after its 256 bytes
 _CHUNK_BYTES = 65_536
 _MAX_CHARACTERS = 8  # beyond ASCII, that a message spells out
+DEFAULT_REWARD_WEIGHT = 20.0
 _BENCHMARKS = ("masks", "drafts", "lookaheads", "decode")
 
 
@@ -89,6 +91,14 @@ def _add_generate(commands: Any) -> None:
     command.add_argument("--max-tokens", type=_positive, default=None, metavar="N", help="at most N output tokens")
     command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 (default) takes the likeliest token")
     command.add_argument("--seed", type=int, default=None, metavar="S", help="repeat a sampled text")
+    command.add_argument(
+        "--reward", metavar="R", help="steer by a reward: `keywords:owl,harp`, or `module:object` for one of your own"
+    )
+    command.add_argument("--reward-field", metavar="POINTER", help="the reward judges the JSON value at this pointer alone")
+    command.add_argument(
+        "--reward-weight", type=float, default=DEFAULT_REWARD_WEIGHT, metavar="W",
+        help="nats of log-probability that a reward's full range is worth; default: %(default)s",
+    )  # fmt: skip
     command.set_defaults(run=_generate)
 
 
@@ -161,14 +171,67 @@ def _generate(options: argparse.Namespace) -> int:
     if options.chat:
         prompt = [{"role": "user", "content": prompt}]
     output_type = _output_type(options)
+    strategy = _strategy(options)
     model = _model(options.model)
-    generator: Any = penstock.Generator(model, output_type, drafter="auto" if options.draft else None)
+    generator: Any = penstock.Generator(model, output_type, strategy=strategy, drafter="auto" if options.draft else None)
     sampling = penstock.Sampling(temperature=options.temperature, seed=options.seed)
     events = generator.stream(prompt, max_tokens=options.max_tokens, sampling=sampling)
     result = _write_out(events)
     code = OK if output_type is str else _tell_verdict(options, result.text)
+    if strategy is not None:
+        _tell(f"reward: {result.details['reward']:.3g} of {strategy.reward.range[1]:g}, by {strategy.reward.name}")
     _tell(_costs(result, model.name))
     return code
+
+
+def _strategy(options: argparse.Namespace) -> Any:
+    """Return the search that a reward asks for, or None."""
+    from penstock.decoding import Cdlh
+    from penstock.rewards import JsonField
+
+    if options.reward is None:
+        if options.reward_field is not None:
+            raise _UnusableError("`--reward-field` needs a reward to judge it; give `--reward`")
+        return None
+    if options.draft:
+        raise _UnusableError("`--draft` drafts for plain decoding; leave it out where a `--reward` steers")
+    reward = _reward(options.reward)
+    try:
+        if options.reward_field is not None:
+            reward = JsonField(options.reward_field, reward)
+        low, high = reward.range
+        return Cdlh(reward, weight=options.reward_weight / (high - low))
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise _UnusableError(f"the reward `{options.reward}` cannot be used: {error}") from error
+
+
+def _reward(text: str) -> Any:
+    """Read `keywords:a,b` or `module:object`; the folder of the command is searched for modules, too."""
+    from penstock.rewards import KeywordCoverage, Reward
+
+    kind, colon, rest = text.partition(":")
+    if not colon or not kind or not rest:
+        raise _UnusableError(f"the reward `{text}` is not understood; write `keywords:a,b,c` or `module:object`")
+    if kind == "keywords":
+        try:
+            return KeywordCoverage([word.strip() for word in rest.split(",")])
+        except ValueError as error:
+            raise _UnusableError(f"the reward `{text}` cannot be used: {error}") from error
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        reward: Any = importlib.import_module(kind)
+        for name in rest.split("."):
+            reward = getattr(reward, name)
+    except Exception as error:  # a user's module may raise whatever it likes
+        reason = f"{type(error).__name__}: {error}"
+        raise _UnusableError(f"the reward `{text}` cannot be imported: {reason}; give `module:object`") from error
+    if isinstance(reward, type) or not isinstance(reward, Reward):
+        raise _UnusableError(
+            f"`{text}` is no reward but {'a class' if isinstance(reward, type) else f'a `{type(reward).__name__}`'}; "
+            "give an object such as penstock.rewards.Function(f, range=(0, 1))"
+        )
+    return reward
 
 
 def _output_type(options: argparse.Namespace) -> Any:

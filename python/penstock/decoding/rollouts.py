@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.decoding.context import Growth, Logits
-from penstock.decoding.sampling import NOISE_RANGE, GumbelNoise, SamplingState, _masked, _truncated, choose, process
-from penstock.decoding.sequence import Sequence, _token_logprob
+from penstock.decoding.sampling import NOISE_RANGE, GumbelNoise, SamplingState, choose, masked, process, truncated
+from penstock.decoding.sequence import Sequence
 from penstock.errors import DeadEndError, DraftMismatchError, GenerationError, InternalError
 from penstock.rewards.reward import RewardPrompt
 from penstock.rewards.run import RewardRun
@@ -79,7 +79,7 @@ class Branch:
         stops, text = self._sequence.state.sampling.stop, self._sequence.text
         if not stops or text is None:
             return False
-        data = self._tail + text._token_bytes(token_id)
+        data = self._tail + text.token_bytes(token_id)
         self._tail = data[-_num_tail_bytes(stops) :]
         return any(stop.encode() in data for stop in stops)
 
@@ -116,7 +116,7 @@ class Branch:
 
     def logprob_of(self, logits: Row, token_id: int) -> float:
         """Return the log-probability of a token under processors, mask and temperature (1 where the temperature is 0)."""
-        scores, ids = _masked(process(logits, self._state()), self._mask())
+        scores, ids = masked(process(logits, self._state()), self._mask())
         z = scores.astype(np.float64) / (self._sequence.state.sampling.temperature or 1.0)
         place = token_id if ids is None else int(np.searchsorted(ids, token_id))
         top = z.max()
@@ -124,7 +124,7 @@ class Branch:
 
     def _keys(self, logits: Row) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         state = self._state()
-        scores, ids = _masked(process(logits, state), self._mask())
+        scores, ids = masked(process(logits, state), self._mask())
         z = scores.astype(np.float64)
         best = float(z.max()) if len(z) else -np.inf
         if np.isnan(best):
@@ -140,7 +140,7 @@ class Branch:
         z = (z - best) / temperature
         near = np.flatnonzero(z > (-NOISE_RANGE if s.temperature and s.top_p is None else -np.inf))
         if s.temperature and (s.top_k is not None or s.top_p is not None or s.min_p is not None):
-            near = _truncated(near, z[near], s)
+            near = truncated(near, z[near], s)
         tokens = near if ids is None else ids[near]
         keys = z[near] - math.log(np.exp(z[near]).sum())
         if s.temperature:
@@ -175,7 +175,7 @@ def _end_of(sequence: Sequence) -> bytes:
     for token in reversed(sequence.token_ids):
         if len(data) >= size:
             break
-        data = text._token_bytes(token) + data
+        data = text.token_bytes(token) + data
     return data[-size:]
 
 
@@ -322,13 +322,7 @@ def roll_out(reader: Reader, branches: Ids[Branch], horizon: int) -> Generator[t
 def take(sequence: Sequence, token_ids: Ids[int], target: Reader) -> bool:
     """Take tokens into the output, with log-probabilities where they are wanted; return whether the text goes on."""
     rows = [target.known(token_ids[:index]) for index in range(len(token_ids))]  # before the text moves on
-    for token, row in zip(token_ids, rows, strict=True):
-        wanted = sequence.state.sampling.logprobs
-        if wanted is not None and row is not None:
-            sequence._pending_logprob = _token_logprob(row, token, wanted)
-        if not sequence.take(token):
-            return False
-    return True
+    return all(sequence.take(token, row) for token, row in zip(token_ids, rows, strict=True))
 
 
 class Steering:
@@ -339,7 +333,7 @@ class Steering:
     ) -> None:
         self.sequence, self._skip_settled = sequence, skip_settled
         text = sequence.text
-        prompt = RewardPrompt(tuple(sequence.prompt_ids), None if text is None else text._token_bytes)
+        prompt = RewardPrompt(tuple(sequence.prompt_ids), None if text is None else text.token_bytes)
         self._run = RewardRun(reward, prompt, timeout_seconds=timeout_seconds)
         self._gave_up = False
         self.low, self.top = self._run.range

@@ -22,7 +22,17 @@ from numpy.typing import NDArray
 from penstock.errors import DeadEndError, GenerationError
 from penstock.sampling import Sampling
 
-__all__ = ["NOISE_RANGE", "GumbelNoise", "SamplingState", "allowed_bits", "choose", "log_softmax", "process"]
+__all__ = [
+    "NOISE_RANGE",
+    "GumbelNoise",
+    "SamplingState",
+    "allowed_bits",
+    "choose",
+    "log_softmax",
+    "masked",
+    "process",
+    "truncated",
+]
 
 NOISE_RANGE = 41.0  # noise lies in [-3.6, 36.8], so this margin can never be made up
 DENSE_SHARE = 8  # a mask is worked through by ids where it allows less than one token in so many
@@ -144,7 +154,7 @@ def choose(logits: NDArray[np.float32], bitmask: NDArray[np.int32] | None, state
     logits: float32 [vocab], as the model gave them. bitmask: int32 [ceil(vocab / 32)], or None where nothing is masked.
     Raises DeadEndError when no token is left, GenerationError when the logits hold NaN.
     """
-    scores, ids = _masked(process(logits, state), bitmask)
+    scores, ids = masked(process(logits, state), bitmask)
     best = float(scores.max()) if len(scores) else -np.inf
     if np.isnan(best):
         raise GenerationError("the model's logits hold `nan`; check its weights and its precision", code="logits_not_finite")
@@ -156,7 +166,7 @@ def choose(logits: NDArray[np.float32], bitmask: NDArray[np.int32] | None, state
     return _sample(scores, ids, best, state)
 
 
-def _masked(z: NDArray[np.float32], bitmask: NDArray[np.int32] | None) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+def masked(z: NDArray[np.float32], bitmask: NDArray[np.int32] | None) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
     """Return the scores of the allowed tokens and their ids, or, for dense masks, all scores, forbidden ones at -inf."""
     if bitmask is None:
         return z, None
@@ -175,7 +185,7 @@ def _sample(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float, st
         best = 0.0
     elif s.top_k is not None or s.top_p is not None or s.min_p is not None:
         near = np.flatnonzero(scores > (-np.inf if s.top_p is not None else best - NOISE_RANGE * s.temperature))
-        near = _truncated(near, (scores[near].astype(np.float64) - best) / s.temperature, s)
+        near = truncated(near, (scores[near].astype(np.float64) - best) / s.temperature, s)
     else:
         near = _contenders(scores, ids, best, state)
     tokens = near if ids is None else ids[near]
@@ -205,7 +215,7 @@ def _contenders(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float
     return near[scores[near] > best - NOISE_RANGE * temperature]
 
 
-def _truncated(places: NDArray[np.int64], z: NDArray[np.float64], s: Sampling) -> NDArray[np.int64]:
+def truncated(places: NDArray[np.int64], z: NDArray[np.float64], s: Sampling) -> NDArray[np.int64]:
     """Keep the top-k, of these the smallest set that reaches top-p, of these what reaches min-p of the best.
 
     places: ascending, as their tokens are. z: logit / temperature, the best is 0.

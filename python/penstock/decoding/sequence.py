@@ -140,13 +140,18 @@ class Sequence:
 
     # What a strategy does.
 
-    def take(self, token_id: int) -> bool:
+    def take(self, token_id: int, logits: NDArray[np.float32] | None = None) -> bool:
         """Append a chosen token to the output; return whether the text goes on.
+
+        logits: float32 [vocab], those behind which the token stands, where it did not come from `choose`: a run that wants
+        log-probabilities gets the token's from them.
 
         Raises InternalError when the matcher refuses a token that its mask allowed.
         """
         if self.finished:
             raise GenerationError("the text has ended; check `finished` before taking tokens", code="text_ended")
+        if logits is not None and self.state.sampling.logprobs is not None:
+            self._pending_logprob = _token_logprob(logits, token_id, self.state.sampling.logprobs)
         if self._accept_ends(token_id):
             self.finish_reason, self.stop_token_id = "stop", token_id
             self._pending_logprob = None

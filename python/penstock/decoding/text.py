@@ -18,12 +18,12 @@ class TextAssembler:
     Bytes that are no UTF-8 become U+FFFD. A stop string ends the text before its first character. Nothing may follow `finish`.
     """
 
-    __slots__ = ("_decoder", "_held", "_on_text", "_parts", "_stops", "_token_bytes", "stopped")
+    __slots__ = ("_decoder", "_held", "_on_text", "_parts", "_stops", "stopped", "token_bytes")
 
     def __init__(
         self, token_bytes: Callable[[int], bytes], stops: Sequence[str] = (), on_text: Callable[[str], Any] | None = None
     ) -> None:
-        self._token_bytes = token_bytes
+        self.token_bytes = token_bytes  # what a token adds to the text
         self._on_text = on_text  # called with every piece of text that became certain
         self._stops = tuple(stops)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -33,7 +33,7 @@ class TextAssembler:
 
     def push(self, token_id: int) -> str:
         """Add a token; return the text that became certain. `stopped` says whether a stop string was completed."""
-        return self.push_bytes(self._token_bytes(token_id))
+        return self.push_bytes(self.token_bytes(token_id))
 
     def push_bytes(self, data: bytes, final: bool = False) -> str:
         """Add bytes; with `final` nothing is held back any more."""

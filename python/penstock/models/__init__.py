@@ -5,6 +5,7 @@ Frameworks are imported when a model asks for them, never before.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -40,11 +41,21 @@ def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) ->
     )
 
 
-def load(path_or_hub_id: str, **kwargs: Any) -> Model:
+def load(path_or_hub_id: str, *, backend: Literal["transformers", "numpy"] = "transformers", **kwargs: Any) -> Model:
     """Load a model and its tokenizer with transformers. kwargs go to `AutoModelForCausalLM.from_pretrained`.
 
-    The tokenizer is read from the same place, or from `tokenizer=` (a place, or a tokenizer).
+    The tokenizer is read from the same place, or from `tokenizer=` (a place, or a tokenizer). backend: "numpy" reads a
+    folder with a small Llama (`config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`) without torch,
+    on one thread; needs the extra penstock[tiny], and takes no kwargs.
     """
+    if backend not in ("transformers", "numpy"):
+        raise ValueError(f"`backend` is `{backend}`; give 'transformers' or 'numpy'")
+    if backend == "numpy":
+        from penstock.models import bundled
+
+        if kwargs:
+            raise TypeError(f"the numpy runtime does not know `{next(iter(kwargs))}`; load the model with transformers")
+        return bundled.load_with_numpy(Path(path_or_hub_id), str(path_or_hub_id))
     import transformers
 
     tokenizer = kwargs.pop("tokenizer", path_or_hub_id)

@@ -1,15 +1,19 @@
-"""The model that comes with the package, read by one of two backends. Both read the same files and make the same `Model`."""
+"""The model that comes with the package, read by one of two backends; and models in folders, read by the numpy runtime.
+
+Both backends read the same files and make the same `Model`.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from penstock.models.llama_numpy import TINY_PATH, load_tiny_numpy
+from penstock.models.llama_numpy import TINY_PATH, load_folder
 from penstock.models.model import Model
 from penstock.models.tokenizer import Tokenizer
 from penstock.tokenizer import vocabulary_from_huggingface
 
-__all__ = ["load"]
+__all__ = ["load", "load_with_numpy"]
 
 NUMPY_WIDTH_COST = 0.5  # one node is a matrix times a vector, which is read once; two nodes already cost several times as much
 
@@ -17,17 +21,18 @@ NUMPY_WIDTH_COST = 0.5  # one node is a matrix times a vector, which is read onc
 def load(backend: str) -> Model:
     """Return the bundled model. Raises ValueError for a backend that does not exist."""
     if backend == "numpy":
-        return _with_numpy()
+        return load_with_numpy(TINY_PATH, "tiny")
     if backend == "transformers":
         return _with_transformers()
     raise ValueError(f"`backend` is `{backend}`; give 'numpy' or 'transformers'")
 
 
-def _with_numpy() -> Model:
-    network, tokenizer, settings = load_tiny_numpy()
+def load_with_numpy(path: Path, name: str) -> Model:
+    """Return the Llama in a folder, run by numpy on one thread. Raises UnsupportedFeatureError for another architecture."""
+    network, tokenizer, settings = load_folder(path)
     face = _tokenizer(tokenizer, settings, network.config)
     options: dict[str, Any] = {"max_positions": network.max_positions, "width_cost": NUMPY_WIDTH_COST, "native": network}
-    return Model("tiny", face, network.fresh, **options)
+    return Model(name, face, network.fresh, **options)
 
 
 def _with_transformers() -> Model:
@@ -38,7 +43,7 @@ def _with_transformers() -> Model:
 
     network = AutoModelForCausalLM.from_pretrained(TINY_PATH, dtype=torch.float32, attn_implementation="sdpa")
     network.eval()  # type: ignore[no-untyped-call]
-    face = _tokenizer(*load_tiny_numpy()[1:], network.config.to_dict())
+    face = _tokenizer(*load_folder(TINY_PATH)[1:], network.config.to_dict())
     limit = network.config.max_position_embeddings
     return Model("tiny", face, lambda: TransformersContext(network), max_positions=limit, native=network)
 

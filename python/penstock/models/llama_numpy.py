@@ -22,7 +22,7 @@ from penstock.decoding.context import Growth, Logits, Row, check_growth
 from penstock.errors import GenerationError, UnsupportedFeatureError
 from penstock.models.safetensors_bf16 import read_safetensors
 
-__all__ = ["TINY_PATH", "LlamaNumpy", "load_tiny_numpy"]
+__all__ = ["TINY_PATH", "LlamaNumpy", "load_folder", "load_tiny_numpy"]
 
 TINY_PATH = Path(__file__).parent / "tiny"  # config, tokenizer and bf16 weights of the bundled model
 QUERY_BLOCK = 256  # attention scores of at most so many nodes exist at a time
@@ -278,14 +278,21 @@ def _ancestors(sees: NDArray[np.bool_], parents: Sequence[int], first: int) -> N
     return grown
 
 
-def load_tiny_numpy() -> tuple[LlamaNumpy, Any, dict[str, Any]]:
-    """Return the bundled model, its `tokenizers.Tokenizer` and `tokenizer_config.json` (special tokens, chat template).
+def load_folder(path: Path) -> tuple[LlamaNumpy, Any, dict[str, Any]]:
+    """Return the model in a folder, its `tokenizers.Tokenizer` and `tokenizer_config.json` (special tokens, chat template).
 
-    Raises ImportError that names the extra when `tokenizers` is missing. Cost: 20 ms, 5 MB.
+    The folder holds what `save_pretrained` writes: configs, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`.
+    Raises ImportError that names the extra when `tokenizers` is missing, OSError for a file that is.
     """
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise ImportError('the bundled model needs `tokenizers`; install it with pip install "penstock[tiny]"') from error
-    tokenizer = Tokenizer.from_file(str(TINY_PATH / "tokenizer.json"))
-    return LlamaNumpy.from_directory(TINY_PATH), tokenizer, json.loads((TINY_PATH / "tokenizer_config.json").read_text())
+        raise ImportError('the numpy runtime needs `tokenizers`; install it with pip install "penstock[tiny]"') from error
+    settings = json.loads((path / "tokenizer_config.json").read_text())
+    tokenizer = Tokenizer.from_str((path / "tokenizer.json").read_text())
+    return LlamaNumpy.from_directory(path), tokenizer, settings
+
+
+def load_tiny_numpy() -> tuple[LlamaNumpy, Any, dict[str, Any]]:
+    """Return the bundled model as `load_folder` does. Cost: 20 ms, 5 MB."""
+    return load_folder(TINY_PATH)

@@ -12,6 +12,7 @@ from typing import Any
 _HOMES = {
     "Classifier": "classifier",
     "Function": "text",
+    "JsonField": "json_field",
     "KeywordCoverage": "keywords",
     "RegexCount": "text",
     "Reward": "reward",
@@ -25,6 +26,7 @@ _HOMES = {
 __all__ = [
     "Classifier",
     "Function",
+    "JsonField",
     "KeywordCoverage",
     "RegexCount",
     "Reward",
