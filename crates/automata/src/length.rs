@@ -47,6 +47,7 @@ impl Regexes {
                     rest: max.saturating_sub(1),
                 }
             }
+            Node::Scan { scan, least: 0, .. } if self.scan_only_excludes(*scan) => Lengths { min: 0, rest: 0 },
             _ => Lengths { min: 0, rest: INFINITE },
         }
     }

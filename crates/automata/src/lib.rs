@@ -7,6 +7,7 @@
 //!
 //! Overview: [`CharSet`] (sets of characters), [`Regexes`] and [`RegexId`] (terms and their constructors), [`Row`] (the
 //! outgoing edges of a term), liveness and its fuel in `live.rs`;
+//! words that interrupt free text in `scan.rs`;
 //! [`parse`] and [`parse_search`] read regular expressions, and `lower.rs` resolves their assertions.
 mod charset;
 mod formats;
@@ -18,6 +19,7 @@ mod pattern;
 mod regex;
 mod restrict;
 mod row;
+mod scan;
 mod size;
 
 pub use charset::{CharSet, MAX_CHAR};
@@ -25,3 +27,4 @@ pub use formats::format;
 pub use parse::{parse, parse_search, Dialect, ParseError, ParseErrorKind};
 pub use regex::{Limit, RegexId, Regexes, INFINITE};
 pub use row::Row;
+pub use scan::ScanWord;

@@ -6,6 +6,7 @@
 use crate::charset::CharSet;
 use crate::pattern::{Interner, Loop, Pattern};
 use crate::row::Row;
+use crate::scan::{Scan, ScanSpec};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -83,6 +84,12 @@ pub(crate) enum Node {
         spec: u32,
         place: u8,
     },
+    /// Free text up to a word; see `scan.rs`.
+    Scan {
+        scan: u32,
+        node: u32,
+        least: u32,
+    },
     /// A symbol that is no character: a rule call, a token, a JSON value. Only [`Regexes::externals`] reads it.
     External(u32),
 }
@@ -113,6 +120,8 @@ pub struct Regexes {
     word_lists: FxHashMap<Arc<[Box<[u32]>]>, u32>,
     pub(crate) patterns: Interner<Pattern>,
     pub(crate) loops: Interner<Loop>,
+    pub(crate) scans: Vec<Arc<Scan>>,
+    pub(crate) scan_ids: FxHashMap<Arc<ScanSpec>, u32>,
     /// `max_emptiness_states`: how many states one emptiness question may look at.
     pub max_emptiness_states: usize,
     /// `max_regex_states`: how many terms the arena may hold.
@@ -140,6 +149,8 @@ impl Regexes {
             word_lists: FxHashMap::default(),
             patterns: Interner::default(),
             loops: Interner::default(),
+            scans: Vec::new(),
+            scan_ids: FxHashMap::default(),
             max_emptiness_states: 100_000,
             max_regex_states: 4_000_000,
         };
@@ -173,7 +184,8 @@ impl Regexes {
             .flat_map(|list| list.iter())
             .map(|word| 4 * word.len() + 16)
             .sum();
-        self.nodes.len() * (2 * std::mem::size_of::<Node>() + 40) + rows + words
+        let scans: usize = self.scans.iter().map(|scan| scan.memory_usage()).sum();
+        self.nodes.len() * (2 * std::mem::size_of::<Node>() + 40) + rows + words + scans
     }
 
     /// Whether the empty text is in the language.
@@ -225,6 +237,7 @@ impl Regexes {
                 let nullable = self.loop_is_nullable(*spec, *place);
                 Facts { nullable, positive: false, live: nullable, external: false }
             }
+            Node::Scan { scan, least, .. } => self.scan_facts(*scan, *least),
             Node::External(_) => Facts {
                 external: true,
                 ..plain(false)

@@ -62,7 +62,8 @@ impl Regexes {
                 let spine = parts(self, &spine);
                 self.concat_all(&spine)
             }
-            Node::Not(_) | Node::Words { .. } | Node::Loop { .. } => self.and(&[term, texts]),
+            Node::Scan { scan, least: 0, .. } => self.scan_with(scan, alphabet, |regexes, body| parts(regexes, &[body])[0]),
+            Node::Scan { .. } | Node::Not(_) | Node::Words { .. } | Node::Loop { .. } => self.and(&[term, texts]),
         };
         known.insert(term, result);
         result

@@ -46,13 +46,20 @@ impl Row {
         self.map(|target| if dead.contains(&target) { RegexId::NEVER } else { target })
     }
 
-    fn constant(target: RegexId) -> Row {
+    pub(crate) fn constant(target: RegexId) -> Row {
         Row {
             pieces: vec![(0, target)],
         }
     }
 
-    fn push(&mut self, start: u32, target: RegexId) {
+    /// Drops the pieces behind the last character.
+    pub(crate) fn without_end(mut self) -> Row {
+        self.pieces.retain(|piece| piece.0 <= MAX_CHAR);
+        self
+    }
+
+    /// From `start` on, what was pushed before is replaced; starts ascend.
+    pub(crate) fn push(&mut self, start: u32, target: RegexId) {
         match self.pieces.last_mut() {
             Some(last) if last.1 == target => {}
             Some(last) if last.0 == start => last.1 = target,
@@ -161,6 +168,7 @@ impl Regexes {
                 let unrolled = self.unroll(spec, place);
                 (*self.row(unrolled)?).clone()
             }
+            Node::Scan { scan, node, least } => self.scan_row(scan, node, least),
             Node::Words { list, low, high, depth } => self.words_row(list, low, high, depth),
         })
     }

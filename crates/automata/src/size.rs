@@ -238,6 +238,7 @@ impl Regexes {
                     _ => None,
                 },
                 Node::Words { .. } => self.list_of_words(part).iter().map(|word| word.len() as u64).max(),
+                Node::Scan { .. } => None,
                 _ => Some(0),
             };
             lengths.insert(part, length);

@@ -71,12 +71,42 @@ pub enum Expr {
     And(Vec<ExprId>),
     /// Texts that the part doesn't match. It must be regular.
     Not(ExprId),
+    /// Free text until a trigger, then that trigger's rule; see [`Dispatch`].
+    Dispatch {
+        /// What stands in the free text.
+        dispatch: Arc<Dispatch>,
+        /// For each trigger a call of its rule.
+        bodies: Vec<ExprId>,
+    },
     /// One token out of a set, by id: sorted, distinct.
     Token(Vec<u32>),
-    /// One special token, by its text.
+    /// One token by its text: the special tokens of that name, or else the tokens that spell it.
     TokenText(String),
     /// One token that is not in the set: sorted, distinct ids.
     ExcludeToken(Vec<u32>),
+    /// One token that is in neither list: sorted, distinct ids and texts.
+    ExcludeNamed {
+        /// Ids.
+        ids: Vec<u32>,
+        /// Texts, at least one.
+        texts: Vec<String>,
+    },
+}
+
+/// What ends free text, and whether it goes on afterwards.
+///
+/// The free text holds no trigger and no excluded text. Where several overlap the leftmost counts: a trigger is one if nothing that
+/// starts before it has ended when it ends. The text may end wherever it is free.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Dispatch {
+    /// What calls a rule; not empty.
+    pub triggers: Vec<String>,
+    /// What may not be written; not empty, no trigger.
+    pub excludes: Vec<String>,
+    /// What ends the whole with its last character; not empty.
+    pub stops: Vec<String>,
+    /// Whether free text goes on after a trigger's rule.
+    pub looped: bool,
 }
 
 impl Expr {
@@ -84,6 +114,7 @@ impl Expr {
     pub fn children(&self) -> &[ExprId] {
         match self {
             Expr::Sequence(parts) | Expr::Choice(parts) | Expr::And(parts) => parts,
+            Expr::Dispatch { bodies, .. } => bodies,
             Expr::Repeat { body, .. } | Expr::Not(body) => std::slice::from_ref(body),
             _ => &[],
         }
@@ -189,6 +220,22 @@ impl GrammarBuilder {
         self.add(Expr::Text(text.into()))
     }
 
+    /// Free text with triggers, each with its rule.
+    ///
+    /// # Panics
+    /// If a trigger, an excluded text or a stop is empty.
+    pub fn dispatch(&mut self, dispatch: Dispatch, rules: &[RuleId]) -> ExprId {
+        let texts = [&dispatch.triggers, &dispatch.excludes, &dispatch.stops];
+        assert!(
+            texts.into_iter().flatten().all(|text| !text.is_empty()),
+            "free text is cut by texts"
+        );
+        assert_eq!(dispatch.triggers.len(), rules.len(), "each trigger has a rule");
+        let bodies = rules.iter().map(|&rule| self.add(Expr::Rule(rule))).collect();
+        let dispatch = Arc::new(dispatch);
+        self.add(Expr::Dispatch { dispatch, bodies })
+    }
+
     fn one_or(&mut self, parts: Vec<ExprId>, many: impl FnOnce(Vec<ExprId>) -> Expr) -> ExprId {
         match parts[..] {
             [only] => only,
@@ -238,6 +285,10 @@ impl GrammarBuilder {
                 Expr::Choice(parts) => Expr::Choice(moved(parts)),
                 Expr::And(parts) => Expr::And(moved(parts)),
                 Expr::Not(body) => Expr::Not(ExprId(body.0 + base)),
+                Expr::Dispatch { dispatch, bodies } => Expr::Dispatch {
+                    dispatch: dispatch.clone(),
+                    bodies: moved(bodies),
+                },
                 Expr::Repeat { body, min, max } => Expr::Repeat {
                     body: ExprId(body.0 + base),
                     min: *min,

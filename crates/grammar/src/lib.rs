@@ -12,10 +12,12 @@ mod lower;
 mod options;
 mod passes;
 mod print;
+mod tokens;
 
-pub use ast::{Expr, ExprId, Grammar, GrammarBuilder, Rule, RuleId};
+pub use ast::{Dispatch, Expr, ExprId, Grammar, GrammarBuilder, Rule, RuleId};
 pub use error::{GrammarError, GrammarErrorKind, Problem};
 pub use frontends::ebnf::MAX_GRAMMAR_NESTING;
 pub use lower::{lower, lower_with, LowerLimits, Lowered, Symbol};
 pub use options::{JsonOptions, Whitespace};
 pub use penstock_automata::Dialect;
+pub use tokens::{token_dispatch, TokenNames};

@@ -3,7 +3,7 @@
 //! The passes run in this order: rules out of reach are dropped; self-recursion at one end becomes iteration; small regular
 //! rules are inlined; what matches nothing is deleted; calls of rules that match the empty text become optional. Left
 //! recursion stays: the matcher's frames may be cyclic.
-use crate::ast::{Expr, ExprId, Grammar, RuleId};
+use crate::ast::{Dispatch, Expr, ExprId, Grammar, RuleId};
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
 use crate::frontends::regex::compile_pattern;
 use crate::options::JsonOptions;
@@ -13,7 +13,7 @@ use crate::passes::productive::productive;
 use crate::passes::reachable::{reachable, Reachable};
 use crate::passes::regular::{shapes, why_not_regular, Shapes};
 use crate::passes::self_recursion::iterate_self_recursion;
-use penstock_automata::{Limit, RegexId, Regexes};
+use penstock_automata::{Limit, RegexId, Regexes, ScanWord};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::sync::Arc;
@@ -53,8 +53,15 @@ pub enum Symbol {
     Tokens(Arc<[u32]>),
     /// Any token but these, by id.
     ExcludeTokens(Arc<[u32]>),
-    /// The special token with this text.
+    /// The token with this text.
     TokenText(String),
+    /// Any token but these, by id and by text.
+    ExcludeNamed {
+        /// Ids.
+        ids: Arc<[u32]>,
+        /// Texts.
+        texts: Arc<[String]>,
+    },
 }
 
 /// The grammar ready for the matcher.
@@ -364,6 +371,7 @@ impl<'g> Lowering<'g> {
                 self.live(term)?
             }
             Expr::Rule(rule) => self.call(*rule, mode),
+            Expr::Dispatch { dispatch, .. } => self.dispatch(dispatch, &parts),
             Expr::JsonSchema { schema, options } => {
                 let number = self.schema_number(schema, options);
                 self.external(Symbol::Json(number))
@@ -371,6 +379,10 @@ impl<'g> Lowering<'g> {
             Expr::Token(ids) if ids.is_empty() => RegexId::NEVER,
             Expr::Token(ids) => self.external(Symbol::Tokens(ids.as_slice().into())),
             Expr::ExcludeToken(ids) => self.external(Symbol::ExcludeTokens(ids.as_slice().into())),
+            Expr::ExcludeNamed { ids, texts } => self.external(Symbol::ExcludeNamed {
+                ids: ids.as_slice().into(),
+                texts: texts.as_slice().into(),
+            }),
             Expr::TokenText(text) => self.external(Symbol::TokenText(text.clone())),
         })
     }
@@ -389,6 +401,19 @@ impl<'g> Lowering<'g> {
         let others = alternatives.iter().zip(parts).filter(|(id, _)| text(id).is_none());
         terms.extend(others.map(|(_, &part)| part));
         self.regexes.or(&terms)
+    }
+
+    fn dispatch(&mut self, dispatch: &Dispatch, bodies: &[RegexId]) -> RegexId {
+        let word = |text: &String, body, again| ScanWord {
+            text: text.clone(),
+            body,
+            again,
+        };
+        let triggers = dispatch.triggers.iter().zip(bodies);
+        let triggers = triggers.map(|(text, &body)| word(text, body, dispatch.looped));
+        let stops = dispatch.stops.iter().map(|text| word(text, RegexId::EMPTY, false));
+        let excludes = dispatch.excludes.iter().map(|text| word(text, RegexId::NEVER, false));
+        self.regexes.scan(triggers.chain(stops).chain(excludes).collect())
     }
 
     /// The term, or [`RegexId::NEVER`] where no text matches it.

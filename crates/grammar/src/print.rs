@@ -1,5 +1,5 @@
 //! Grammars as EBNF that parses back to the same language. The root is printed first and is called `root`.
-use crate::ast::{Expr, ExprId, Grammar, RuleId};
+use crate::ast::{Dispatch, Expr, ExprId, Grammar, RuleId};
 use crate::frontends::regex::dialect_name;
 use penstock_automata::{CharSet, Dialect, INFINITE, MAX_CHAR};
 use rustc_hash::FxHashSet;
@@ -98,7 +98,7 @@ fn print_expr(grammar: &Grammar, names: &[String], body: ExprId, out: &mut Strin
                         stack.push(Work::Repeat(*min, *max));
                         stack.push(Work::Expr(*body, ATOM));
                     }
-                    leaf => print_leaf(leaf, names, out),
+                    leaf => print_leaf(grammar, leaf, names, out),
                 }
             }
         }
@@ -137,7 +137,7 @@ fn print_counts(min: u32, max: u32, out: &mut String) {
     out.push_str(&text);
 }
 
-fn print_leaf(leaf: &Expr, names: &[String], out: &mut String) {
+fn print_leaf(grammar: &Grammar, leaf: &Expr, names: &[String], out: &mut String) {
     match leaf {
         Expr::Text(text) => push_quoted(text, out),
         Expr::Class(set) => push_class(set, out),
@@ -163,8 +163,15 @@ fn print_leaf(leaf: &Expr, names: &[String], out: &mut String) {
             }
             out.push(')');
         }
+        Expr::Dispatch { dispatch, bodies } => push_dispatch(grammar, dispatch, bodies, names, out),
         Expr::Token(ids) => push_ids("Token", ids, out),
         Expr::ExcludeToken(ids) => push_ids("ExcludeToken", ids, out),
+        Expr::ExcludeNamed { ids, texts } => {
+            let ids = ids.iter().map(u32::to_string);
+            let texts = texts.iter().map(|text| quoted(text));
+            let tokens: Vec<String> = ids.chain(texts).collect();
+            out.push_str(&format!("ExcludeToken({})", tokens.join(", ")));
+        }
         Expr::TokenText(text) => {
             out.push_str("Token(");
             push_quoted(text, out);
@@ -176,6 +183,36 @@ fn print_leaf(leaf: &Expr, names: &[String], out: &mut String) {
     }
 }
 
+fn push_dispatch(grammar: &Grammar, dispatch: &Dispatch, bodies: &[ExprId], names: &[String], out: &mut String) {
+    let mut between = "";
+    out.push_str("TagDispatch(");
+    for (trigger, &body) in dispatch.triggers.iter().zip(bodies) {
+        let Expr::Rule(rule) = grammar.expr(body) else {
+            unreachable!("the builder gives each trigger a rule")
+        };
+        out.push_str(between);
+        out.push('(');
+        push_quoted(trigger, out);
+        out.push_str(&format!(", {})", names[rule.index()]));
+        between = ", ";
+    }
+    for (name, texts) in [("excludes", &dispatch.excludes), ("stop_str", &dispatch.stops)] {
+        if !texts.is_empty() {
+            out.push_str(&format!("{between}{name}=("));
+            for text in texts {
+                push_quoted(text, out);
+                out.push(',');
+            }
+            out.push(')');
+            between = ", ";
+        }
+    }
+    if !dispatch.looped {
+        out.push_str(&format!("{between}loop_after_dispatch=false"));
+    }
+    out.push(')');
+}
+
 fn push_ids(name: &str, ids: &[u32], out: &mut String) {
     let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
     if ids.is_empty() && name == "Token" {
@@ -183,6 +220,12 @@ fn push_ids(name: &str, ids: &[u32], out: &mut String) {
     } else {
         out.push_str(&format!("{name}({})", ids.join(", ")));
     }
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    push_quoted(text, &mut out);
+    out
 }
 
 fn push_quoted(text: &str, out: &mut String) {

@@ -135,32 +135,47 @@ impl CompiledGrammar {
     }
 }
 
-/// Special tokens that a grammar names by their text become ids.
+/// Tokens that a grammar names by their text become ids.
 fn resolve_tokens(symbols: &mut [Symbol], info: &TokenizerInfo) -> Result<(), CompileError> {
     for symbol in symbols {
         match symbol {
-            Symbol::TokenText(text) => {
-                let ids = info.special_ids_named(text.as_bytes());
-                if ids.is_empty() {
-                    let way_out = "name a special token of this tokenizer, or write the text as a string";
-                    return Err(CompileError::Vocabulary(format!(
-                        "no special token is spelled `{text}`; {way_out}"
-                    )));
+            Symbol::TokenText(text) => *symbol = Symbol::Tokens(tokens_named(info, text)?.into()),
+            Symbol::ExcludeNamed { ids, texts } => {
+                let mut all = ids.to_vec();
+                for text in texts.iter() {
+                    all.extend(tokens_named(info, text)?);
                 }
-                *symbol = Symbol::Tokens(ids.into());
-            }
-            Symbol::Tokens(ids) | Symbol::ExcludeTokens(ids) => {
-                if let Some(id) = ids.iter().find(|&&id| id as usize >= info.vocab_size()) {
-                    let size = info.vocab_size();
-                    return Err(CompileError::Vocabulary(format!(
-                        "token id `{id}` is outside the vocabulary of {size} ids; use an id below it"
-                    )));
-                }
+                all.sort_unstable();
+                all.dedup();
+                *symbol = Symbol::ExcludeTokens(all.into());
             }
             _ => {}
         }
+        if let Symbol::Tokens(ids) | Symbol::ExcludeTokens(ids) = symbol {
+            if let Some(id) = ids.iter().find(|&&id| id as usize >= info.vocab_size()) {
+                let size = info.vocab_size();
+                return Err(CompileError::Vocabulary(format!(
+                    "token id `{id}` is outside the vocabulary of {size} ids; use an id below it"
+                )));
+            }
+        }
     }
     Ok(())
+}
+
+/// The special tokens of this name; if there are none, the tokens that spell it.
+fn tokens_named(info: &TokenizerInfo, text: &str) -> Result<Vec<u32>, CompileError> {
+    let mut ids = info.special_ids_named(text.as_bytes());
+    if ids.is_empty() && !text.is_empty() {
+        let spells = |id: &u32| info.spelling(*id) == text.as_bytes();
+        ids = (0..info.vocab_size() as u32).filter(spells).collect();
+    }
+    if ids.is_empty() {
+        return Err(CompileError::Vocabulary(format!(
+            "no token is spelled `{text}`; name a token of this tokenizer, or write the text as a string"
+        )));
+    }
+    Ok(ids)
 }
 
 /// The masks take spelling for free: whatever text the tokens can begin, single bytes can go on with. A vocabulary without

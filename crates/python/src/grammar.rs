@@ -307,6 +307,7 @@ fn fingerprint(grammar: &grammar::Grammar) -> u64 {
             grammar::Expr::Text(text) => text.hash(&mut hasher),
             grammar::Expr::Regex { pattern, .. } => pattern.hash(&mut hasher),
             grammar::Expr::JsonSchema { schema, .. } => hash_value(schema, &mut hasher),
+            grammar::Expr::Dispatch { dispatch, .. } => dispatch.hash(&mut hasher),
             _ => {}
         }
     }

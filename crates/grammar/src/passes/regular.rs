@@ -80,7 +80,14 @@ fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> 
         Expr::Class(_) => LEAF,
         Expr::Rule(rule) if recursive[rule.index()] => EXTERNAL,
         Expr::Rule(rule) => exprs[grammar.rule(*rule).body.index()],
-        Expr::JsonSchema { .. } | Expr::Token(_) | Expr::TokenText(_) | Expr::ExcludeToken(_) => EXTERNAL,
+        Expr::Dispatch { dispatch, bodies } => {
+            let texts = [&dispatch.triggers, &dispatch.excludes, &dispatch.stops];
+            let texts = texts.into_iter().flatten().map(String::len).sum();
+            together(sized(texts), bodies.iter().map(|body| exprs[body.index()]), 1)
+        }
+        Expr::JsonSchema { .. } | Expr::Token(_) | Expr::TokenText(_) | Expr::ExcludeToken(_) | Expr::ExcludeNamed { .. } => {
+            EXTERNAL
+        }
         expr => {
             let parts = expr.children().iter().map(|child| exprs[child.index()]);
             let level = u32::from(!matches!(expr, Expr::Sequence(_)));
@@ -88,14 +95,19 @@ fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> 
                 positive: !matches!(expr, Expr::And(_) | Expr::Not(_)),
                 ..LEAF
             };
-            parts.fold(start, |sum, part| Shape {
-                regular: sum.regular && part.regular,
-                positive: sum.positive && part.positive,
-                size: sum.size.saturating_add(part.size),
-                depth: sum.depth.max(part.depth.saturating_add(level)),
-            })
+            together(start, parts, level)
         }
     }
+}
+
+/// What is known of an operator that is `level` deeper than its parts.
+fn together(start: Shape, parts: impl Iterator<Item = Shape>, level: u32) -> Shape {
+    parts.fold(start, |sum, part| Shape {
+        regular: sum.regular && part.regular,
+        positive: sum.positive && part.positive,
+        size: sum.size.saturating_add(part.size),
+        depth: sum.depth.max(part.depth.saturating_add(level)),
+    })
 }
 
 /// Whether the pattern may hold an assertion; a group that is none is no harm.
@@ -117,7 +129,9 @@ pub(crate) fn why_not_regular(grammar: &Grammar, id: ExprId, recursive: &[bool])
             }
             Expr::Rule(rule) => stack.push(grammar.rule(*rule).body),
             Expr::JsonSchema { .. } => return "a JSON schema".to_owned(),
-            Expr::Token(_) | Expr::TokenText(_) | Expr::ExcludeToken(_) => return "a token".to_owned(),
+            Expr::Token(_) | Expr::TokenText(_) | Expr::ExcludeToken(_) | Expr::ExcludeNamed { .. } => {
+                return "a token".to_owned()
+            }
             expr => stack.extend(expr.children().iter().rev()),
         }
     }

@@ -1,6 +1,6 @@
 //! Random grammars and texts from a seed, so that a failure names the seed that repeats it.
 use penstock_automata::{CharSet, INFINITE};
-use penstock_grammar::{Dialect, Expr, ExprId, Grammar, GrammarBuilder, RuleId};
+use penstock_grammar::{Dialect, Dispatch, Expr, ExprId, Grammar, GrammarBuilder, RuleId};
 
 /// SplitMix64.
 pub struct Random(pub u64);
@@ -20,6 +20,7 @@ impl Random {
 }
 
 const TEXTS: &[&str] = &["", "a", "b", "ab", "ba", "\"", "\\\n", "é😀"];
+const WORDS: &[&str] = &["a", "b", "ab", "ba", "aba", "abb", "bab", "\"", "é😀"];
 const CLASSES: &[&[(u32, u32)]] = &[
     &[(0x61, 0x61)],
     &[(0x61, 0x62)],
@@ -72,6 +73,7 @@ impl Maker<'_> {
             self.random.below(10)
         };
         let expr = match kind {
+            0 if depth > 0 && self.random.below(3) == 0 => return self.dispatch(regular),
             0 => Expr::Text(self.random.pick(TEXTS).to_string()),
             1 => Expr::Class(CharSet::new(self.random.pick(CLASSES).iter().copied())),
             2 | 3 => self.leaf(regular),
@@ -96,6 +98,23 @@ impl Maker<'_> {
             return Expr::Regex { pattern, dialect };
         }
         Expr::Rule(self.random.pick(rules))
+    }
+
+    fn dispatch(&mut self, regular: bool) -> ExprId {
+        let rules = if regular { self.words.clone() } else { self.rules.clone() };
+        let count = if rules.is_empty() { 0 } else { self.random.below(4) };
+        let mut some = |count| -> Vec<String> { (0..count).map(|_| self.random.pick(WORDS).to_owned()).collect() };
+        let mut dispatch = Dispatch {
+            triggers: some(count),
+            excludes: some(2),
+            stops: some(1),
+            looped: false,
+        };
+        dispatch.looped = self.random.below(2) == 0;
+        let cut = [&dispatch.triggers[..], &dispatch.stops].concat();
+        dispatch.excludes.retain(|text| !cut.contains(text));
+        let rules: Vec<RuleId> = (0..count).map(|_| self.random.pick(&rules)).collect();
+        self.builder.dispatch(dispatch, &rules)
     }
 
     fn parts(&mut self, depth: usize, regular: bool) -> Vec<ExprId> {

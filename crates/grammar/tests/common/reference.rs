@@ -1,6 +1,6 @@
 //! The obvious meaning of a grammar: the ends of all matches from every start, iterated until nothing changes.
 use penstock_automata::Regexes;
-use penstock_grammar::{Expr, ExprId, Grammar, RuleId};
+use penstock_grammar::{Dispatch, Expr, ExprId, Grammar, RuleId};
 use std::collections::{BTreeSet, HashMap};
 
 type Ends = BTreeSet<usize>;
@@ -74,6 +74,7 @@ impl Reference<'_> {
                 let all: Ends = (start..=self.text.len()).collect();
                 &all - &self.settled(*part, start)
             }
+            Expr::Dispatch { dispatch, bodies } => self.dispatched(dispatch, bodies, start, Self::ends),
             _ => panic!("schemas and tokens are no texts"),
         }
     }
@@ -87,6 +88,7 @@ impl Reference<'_> {
                 starts.into_iter().flat_map(|start| self.settled(part, start)).collect()
             }),
             Expr::Choice(parts) => parts.iter().flat_map(|&part| self.settled(part, start)).collect(),
+            Expr::Dispatch { dispatch, bodies } => self.dispatched(dispatch, bodies, start, Self::settled),
             _ => self.ends(id, start),
         }
     }
@@ -105,6 +107,44 @@ impl Reference<'_> {
             now = now.into_iter().flat_map(|start| self.ends(body, start)).collect();
         }
         found
+    }
+
+    /// Free text holds no trigger, no stop and no excluded text; a trigger counts if nothing that starts before it has ended when
+    /// it ends.
+    fn dispatched(
+        &mut self,
+        dispatch: &Dispatch,
+        bodies: &[ExprId],
+        start: usize,
+        ends_of: fn(&mut Self, ExprId, usize) -> Ends,
+    ) -> Ends {
+        let chars = |texts: &[String]| -> Vec<Vec<char>> { texts.iter().map(|text| text.chars().collect()).collect() };
+        let [triggers, stops, excludes] = [&dispatch.triggers, &dispatch.stops, &dispatch.excludes].map(|texts| chars(texts));
+        let all: Vec<Vec<char>> = [&triggers[..], &stops, &excludes].concat();
+        let (mut ends, mut starts, mut seen) = (Ends::new(), vec![start], Ends::from([start]));
+        while let Some(start) = starts.pop() {
+            let text = self.text.clone();
+            // Whether one of the words starts in `start..before` and has ended at `end`.
+            let occurs =
+                |before: usize, end: usize| (start..before).any(|at| all.iter().any(|word| text[at..end].starts_with(word)));
+            for at in start..=text.len() {
+                if !occurs(at, at) {
+                    ends.insert(at);
+                }
+                let counts = |word: &Vec<char>| text[at..].starts_with(word) && !occurs(at, at + word.len());
+                ends.extend(stops.iter().filter(|word| counts(word)).map(|word| at + word.len()));
+                for (word, &body) in triggers.iter().zip(bodies).filter(|(word, _)| counts(word)) {
+                    for end in ends_of(self, body, at + word.len()) {
+                        match dispatch.looped {
+                            true if seen.insert(end) => starts.push(end),
+                            true => {}
+                            false => drop(ends.insert(end)),
+                        }
+                    }
+                }
+            }
+        }
+        ends
     }
 
     fn pattern(&self, pattern: &str, dialect: penstock_grammar::Dialect, start: usize) -> Ends {

@@ -1,9 +1,12 @@
-//! `Regex(...)`, `JsonSchema(...)`, `Token(...)`, `ExcludeToken(...)`, and the names that are refused.
+//! `Regex(...)`, `JsonSchema(...)`, `Token(...)`, `ExcludeToken(...)`, and the names that are refused; `dispatch.rs` has the two
+//! dispatches.
+use super::dispatch::{tag_dispatch, token_tag_dispatch};
 use super::lexer::Kind;
 use super::parser::{GiveUp, Parser};
 use crate::ast::{Expr, ExprId};
 use crate::frontends::regex::{compile_pattern, dialect_named, DIALECT_NAMES};
 use crate::options::JsonOptions;
+use crate::tokens::TokenNames;
 use penstock_automata::{Dialect, Regexes};
 use serde_json::Value;
 use std::sync::Arc;
@@ -15,6 +18,8 @@ pub(super) enum Macro {
     JsonSchema,
     Token,
     ExcludeToken,
+    TagDispatch,
+    TokenTagDispatch,
     Refused,
 }
 
@@ -25,7 +30,9 @@ impl Macro {
             "JsonSchema" => Macro::JsonSchema,
             "Token" => Macro::Token,
             "ExcludeToken" => Macro::ExcludeToken,
-            "TagDispatch" | "TokenTagDispatch" | "Substring" => Macro::Refused,
+            "TagDispatch" => Macro::TagDispatch,
+            "TokenTagDispatch" => Macro::TokenTagDispatch,
+            "Substring" => Macro::Refused,
             _ => return None,
         })
     }
@@ -41,16 +48,21 @@ struct Argument {
 /// Reads the arguments behind `name` and gives what the macro stands for.
 pub(super) fn read_macro(parser: &mut Parser, which: Macro, name: &str, offset: usize) -> Result<ExprId, GiveUp> {
     if which == Macro::Refused {
-        let hint = "write what it stands for as rules, or use a structural tag";
+        let hint = "write what it stands for as rules";
         parser.mistakes.unsupported(offset, format!("`{name}(...)` is refused"), hint);
         return Err(GiveUp);
+    }
+    match which {
+        Macro::TagDispatch => return tag_dispatch(parser, offset),
+        Macro::TokenTagDispatch => return token_tag_dispatch(parser, offset),
+        _ => {}
     }
     let arguments = read_arguments(parser, offset)?;
     match which {
         Macro::Regex => regex(parser, arguments, offset),
         Macro::JsonSchema => json_schema(parser, arguments, offset),
         Macro::Token => tokens(parser, arguments, offset),
-        _ => excluded_tokens(parser, arguments, offset),
+        _ => excluded_tokens(parser, arguments),
     }
 }
 
@@ -176,47 +188,34 @@ fn read_schema(parser: &mut Parser, value: Value, offset: usize) -> Result<Value
 }
 
 fn tokens(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result<ExprId, GiveUp> {
-    let (mut ids, mut choices) = (Vec::new(), Vec::new());
+    let mut tokens = TokenNames::default();
     for Argument { name, value, offset } in arguments {
         match (name, token_id(&value), value) {
-            (None, Some(id), _) => ids.push(id),
-            (None, None, Value::String(text)) if !text.is_empty() => choices.push(parser.builder.add(Expr::TokenText(text))),
+            (None, Some(id), _) => tokens.add(Ok(id)),
+            (None, None, Value::String(text)) if !text.is_empty() => tokens.add(Err(text)),
             (name, ..) => return unknown_argument(parser, name.as_deref(), "Token", offset),
         }
     }
-    if !ids.is_empty() {
-        choices.insert(0, parser.builder.add(Expr::Token(sorted(ids))));
-    }
-    if choices.is_empty() {
+    if tokens == TokenNames::default() {
         return parser.fail(offset, "`Token` needs a token", "write its id, or its text in double quotes");
     }
-    Ok(parser.builder.choice(choices))
+    Ok(tokens.one_of(&mut parser.builder))
 }
 
-fn excluded_tokens(parser: &mut Parser, arguments: Vec<Argument>, _offset: usize) -> Result<ExprId, GiveUp> {
-    let mut ids = Vec::new();
+fn excluded_tokens(parser: &mut Parser, arguments: Vec<Argument>) -> Result<ExprId, GiveUp> {
+    let mut excluded = TokenNames::default();
     for Argument { name, value, offset } in arguments {
-        match (name, token_id(&value)) {
-            (None, Some(id)) => ids.push(id),
-            (None, None) => {
-                let message = format!("`ExcludeToken({value})` is refused: tokens can only be excluded by id");
-                parser.mistakes.unsupported(offset, message, "write token ids");
-                return Err(GiveUp);
-            }
-            (Some(name), _) => return unknown_argument(parser, Some(&name), "ExcludeToken", offset),
+        match (name, token_id(&value), value) {
+            (None, Some(id), _) => excluded.add(Ok(id)),
+            (None, None, Value::String(text)) if !text.is_empty() => excluded.add(Err(text)),
+            (name, ..) => return unknown_argument(parser, name.as_deref(), "ExcludeToken", offset),
         }
     }
-    Ok(parser.builder.add(Expr::ExcludeToken(sorted(ids))))
+    Ok(excluded.none_of(&mut parser.builder))
 }
 
 fn token_id(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|id| u32::try_from(id).ok())
-}
-
-fn sorted(mut ids: Vec<u32>) -> Vec<u32> {
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }
 
 fn unknown_argument<T>(parser: &mut Parser, name: Option<&str>, of: &str, offset: usize) -> Result<T, GiveUp> {

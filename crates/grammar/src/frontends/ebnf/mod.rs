@@ -1,4 +1,5 @@
-//! EBNF: the dialects of llama.cpp (GBNF) and of XGrammar, and `&`, `~`, `Regex`, `JsonSchema`, `Token`, `ExcludeToken`.
+//! EBNF: the dialects of llama.cpp (GBNF) and of XGrammar, and `&`, `~`, `Regex`, `JsonSchema`, `Token`,
+//! `ExcludeToken`, `TagDispatch`, `TokenTagDispatch`.
 //!
 //! Text becomes lexemes (`lexer`), lexemes are cut into rules at every `name ::=`, and each rule's body is read with a
 //! stack of its own (`parser`); a mistake costs the rest of its rule, so that all of them are reported at once.
@@ -10,8 +11,10 @@
 //! sequence = { part }
 //! part    = { "~" } element [ "*" | "+" | "?" | "{m}" | "{m,}" | "{,n}" | "{m,n}" ]
 //! element = name | "\"text\"" | "[class]" | "." | "(" choice ")" | "<token>" | "<[id]>" | "!<[id]>"
-//!         | Regex("pattern") | JsonSchema({...}) | Token(id or "text", ...) | ExcludeToken(id, ...)
+//!         | Regex("pattern") | JsonSchema({...}) | Token(id or "text", ...)
+//!         | ExcludeToken(id or "text", ...) | TagDispatch(("text", name), ...) | TokenTagDispatch((id or "text", name), ...)
 //! ```
+mod dispatch;
 mod escapes;
 mod lexer;
 mod macros;

@@ -4,8 +4,9 @@ use super::macros::{read_macro, Macro};
 use super::mistakes::Mistakes;
 use super::nearest::nearest;
 use super::{MAX_GRAMMAR_NESTING, MAX_PROBLEMS};
-use crate::ast::{Expr, ExprId, Grammar, GrammarBuilder};
+use crate::ast::{Expr, ExprId, Grammar, GrammarBuilder, RuleId};
 use crate::error::GrammarError;
+use crate::tokens::TokenNames;
 use penstock_automata::{CharSet, Limit, INFINITE};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -315,14 +316,11 @@ impl<'a> Parser<'a> {
                 Ok(id) => Expr::Token(vec![*id]),
                 Err(text) => Expr::TokenText(text.clone()),
             },
-            Kind::Special { excluded: true, id } => match id {
-                Ok(id) => Expr::ExcludeToken(vec![*id]),
-                Err(text) => {
-                    let message = format!("`!{text}` is refused: tokens can only be excluded by id");
-                    self.mistakes.unsupported(lexeme.start, message, "write `!<[id]>`");
-                    return Err(GiveUp);
-                }
-            },
+            Kind::Special { excluded: true, id } => {
+                let mut excluded = TokenNames::default();
+                excluded.add(id.clone());
+                return Ok(excluded.none_of(&mut self.builder));
+            }
             Kind::Word(word) => return self.word(word, lexeme),
             Kind::Sign('*' | '+' | '?') | Kind::Counts(..) => {
                 return self.fail(lexeme.start, "this repeats nothing", "write it behind what it repeats");
@@ -345,9 +343,14 @@ impl<'a> Parser<'a> {
         if let Some(which) = Macro::named(word).filter(|_| called) {
             return read_macro(self, which, word, lexeme.start);
         }
-        self.uses.entry(word.to_owned()).or_insert(lexeme.start);
-        let rule = self.builder.rule(word);
+        let rule = self.call(word, lexeme.start);
         Ok(self.builder.add(Expr::Rule(rule)))
+    }
+
+    /// The rule of this name, which must be defined somewhere.
+    pub fn call(&mut self, name: &str, offset: usize) -> RuleId {
+        self.uses.entry(name.to_owned()).or_insert(offset);
+        self.builder.rule(name)
     }
 
     fn check_names(&mut self, definitions: &[Definition], root: &str) {
