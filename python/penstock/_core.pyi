@@ -57,6 +57,8 @@ class _JsonOptions(TypedDict, total=False):
     """Members in any order (default), or in the order of the schema."""
     whitespace: Literal["flexible", "compact"] | None
     """Whitespace wherever JSON allows it (default), or none; `indent` and `separators` override it."""
+    max_whitespace: int | None
+    """Up to so many whitespace characters of any kind wherever JSON allows them; overrides `whitespace`."""
     indent: int | None
     """One member a line, indented by this many spaces a level."""
     separators: tuple[str, str] | None
@@ -228,9 +230,10 @@ class GrammarCompiler:
     def compile_json_schema(self, schema: _Schema, **options: Unpack[_JsonOptions]) -> CompiledGrammar:
         """Compile a JSON Schema: dict, bool, JSON text, or a Python type.
 
-        Options: strict=True, property_order="any", whitespace="flexible", indent=None, separators=None, format="assertion",
-        registry=None. Raises UnsupportedFeatureError, whose `.refusals` list (pointer, keyword, reason), EmptyLanguageError,
-        GrammarSyntaxError, LimitError, and TypeError or ValueError for an unknown option or value.
+        Options: strict=True, property_order="any", whitespace="flexible", max_whitespace=None, indent=None,
+        separators=None, format="assertion", registry=None. Raises UnsupportedFeatureError, whose `.refusals` list (pointer,
+        keyword, reason), EmptyLanguageError, GrammarSyntaxError, LimitError, and TypeError or ValueError for an unknown
+        option or value.
         """
 
     def compile_ebnf(self, text: str, root: str = "root") -> CompiledGrammar:
@@ -244,6 +247,10 @@ class GrammarCompiler:
 
     def compile_structural_tag(self, tag: Any) -> CompiledGrammar:
         """Raise UnsupportedFeatureError; see `Grammar.from_structural_tag`."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the grammars that are remembered, approximately."""
 
     def clear_cache(self) -> None:
         """Forget every compiled grammar; those in use live on."""

@@ -196,13 +196,13 @@ def _byte_level_table() -> dict[str, int]:
 BYTE_LEVEL = _byte_level_table()
 
 
-def _spell_byte_level(name: str) -> bytes:
+def spell_byte_level(name: str) -> bytes:
     # A token with a character outside the table is text as it stands: added tokens that contain a space.
     values = [BYTE_LEVEL.get(character) for character in name]
     return name.encode() if None in values else bytes(value for value in values if value is not None)
 
 
-def _spell_byte_fallback(name: str) -> bytes:
+def spell_byte_fallback(name: str) -> bytes:
     """`<0x0A>` is the byte 0x0A; everything else is UTF-8."""
     if len(name) == 6 and name.startswith("<0x") and name.endswith(">"):
         try:
@@ -221,9 +221,9 @@ def _spelling_of_decoder(decoder: Any) -> Callable[[str], bytes]:
     for step in steps:
         kind = step["type"]
         if kind == "ByteLevel" and to_bytes is None and not replacements:
-            to_bytes = _spell_byte_level
+            to_bytes = spell_byte_level
         elif kind == "ByteFallback" and to_bytes is None:
-            to_bytes = _spell_byte_fallback
+            to_bytes = spell_byte_fallback
         elif kind == "Metaspace":
             replacements.append((step.get("replacement", WORD_START), " "))
         elif kind == "Replace" and "String" in step["pattern"] and not fused:
@@ -342,7 +342,7 @@ def _sentencepiece_pieces(processor: Any) -> tuple[dict[int, bytes], set[int]]:
 
 def _spell_piece(piece: str, processor: Any) -> bytes:
     if processor.is_byte(processor.piece_to_id(piece)):
-        return _spell_byte_fallback(piece)
+        return spell_byte_fallback(piece)
     return piece.replace(WORD_START, " ").encode()
 
 

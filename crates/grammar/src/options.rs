@@ -10,6 +10,8 @@ pub enum Whitespace {
     /// Per gap nothing, one space or tab, or one line break with spaces or tabs after it.
     #[default]
     Flexible,
+    /// Per gap up to so many spaces, tabs, carriage returns and line feeds, in any order.
+    AtMost(u16),
     /// None.
     Compact,
     /// Exactly these separators, and nothing else.
@@ -71,7 +73,8 @@ const LIMITS: [(&str, LimitPlace); 8] = [
 
 impl JsonOptions {
     /// The options as EBNF names them.
-    pub(crate) const NAMES: &'static str = "`whitespace`, `indent`, `item_separator`, `key_separator`, `strict`, \
+    pub(crate) const NAMES: &'static str =
+        "`whitespace`, `max_whitespace`, `indent`, `item_separator`, `key_separator`, `strict`, \
          `property_order`, `format`, `draft`, `registry`, `report_enforced`, `limits`";
 
     /// Sets the option `name` as EBNF writes it; the error is a message.
@@ -80,7 +83,7 @@ impl JsonOptions {
             return Err(format!("`JsonSchema` takes no option `{name}`"));
         }
         let known = match name {
-            "whitespace" | "indent" | "item_separator" | "key_separator" => self.set_whitespace(name, value),
+            "whitespace" | "max_whitespace" | "indent" | "item_separator" | "key_separator" => self.set_whitespace(name, value),
             _ => self.set_reading(name, value),
         };
         known.ok_or_else(|| format!("`{name}` can't be `{value}`"))
@@ -90,6 +93,7 @@ impl JsonOptions {
         self.whitespace = match (name, value.as_str()) {
             ("whitespace", Some("flexible")) => Whitespace::Flexible,
             ("whitespace", Some("compact")) => Whitespace::Compact,
+            ("max_whitespace", _) => Whitespace::AtMost(value.as_u64()?.try_into().ok()?),
             ("indent", _) => Whitespace::Indent(value.as_u64()?.try_into().ok()?),
             ("item_separator" | "key_separator", Some(text)) => {
                 let (mut item, mut key) = match &self.whitespace {
@@ -170,6 +174,7 @@ impl JsonOptions {
     fn printed_whitespace(&self) -> Vec<(&'static str, Value)> {
         match &self.whitespace {
             Whitespace::Flexible => vec![],
+            Whitespace::AtMost(count) => vec![("max_whitespace", (*count).into())],
             Whitespace::Compact => vec![("whitespace", "compact".into())],
             Whitespace::Separators { item, key } => {
                 vec![

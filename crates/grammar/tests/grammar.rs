@@ -138,6 +138,7 @@ fn schemas_print_and_parse_back() {
     let styles = [
         Whitespace::Flexible,
         Whitespace::Compact,
+        Whitespace::AtMost(3),
         Whitespace::Indent(4),
         Whitespace::Separators {
             item: ",\n".to_owned(),

@@ -16,6 +16,8 @@ pub enum Gap {
     AfterReturn,
     /// A line break was read: so many spaces or tabs may come.
     Indent(u16),
+    /// So many spaces, tabs, carriage returns and line feeds may come.
+    Any(u16),
     /// A given text must come: an index into [`LITERAL_GAPS`] and how much of it was read.
     Literal(u8, u8),
     /// A line break must come, then exactly so many spaces.
@@ -31,6 +33,15 @@ pub const MAX_INDENT: u16 = 256;
 pub const LITERAL_GAPS: [&str; 3] = [" ", "\n", "  "];
 
 impl Gap {
+    /// A gap of up to `left` characters of whitespace.
+    pub fn any(left: u16) -> Gap {
+        if left == 0 {
+            Gap::Closed
+        } else {
+            Gap::Any(left)
+        }
+    }
+
     /// The gap after one more byte; None if the byte is no whitespace that may come here.
     #[inline]
     pub fn step(self, byte: u8) -> Option<Gap> {
@@ -39,6 +50,7 @@ impl Gap {
             (Gap::Open | Gap::AfterReturn, b'\n') => Some(Gap::Indent(MAX_INDENT)),
             (Gap::Open, b'\r') => Some(Gap::AfterReturn),
             (Gap::Indent(left), b' ' | b'\t') if left > 0 => Some(Gap::Indent(left - 1)),
+            (Gap::Any(left), b' ' | b'\t' | b'\n' | b'\r') => Some(Gap::any(left - 1)),
             (Gap::Line(spaces), b'\n') => Some(Gap::Spaces(spaces)),
             (Gap::Spaces(left), b' ') if left > 0 => Some(Gap::Spaces(left - 1)),
             (Gap::Literal(text, at), _) => {
@@ -53,7 +65,7 @@ impl Gap {
     #[inline]
     pub fn is_done(self) -> bool {
         match self {
-            Gap::Closed | Gap::Open | Gap::Indent(_) | Gap::Spaces(0) => true,
+            Gap::Closed | Gap::Open | Gap::Indent(_) | Gap::Any(_) | Gap::Spaces(0) => true,
             Gap::Literal(text, at) => usize::from(at) == LITERAL_GAPS[usize::from(text)].len(),
             Gap::AfterReturn | Gap::Line(_) | Gap::Spaces(_) => false,
         }
@@ -180,6 +192,7 @@ impl Control {
     pub fn mask_key(self, longest: u32) -> Control {
         let cut = |gap: Gap| match gap {
             Gap::Indent(left) => Gap::Indent(left.min(longest.min(u32::from(u16::MAX)) as u16)),
+            Gap::Any(left) => Gap::any(left.min(longest.min(u32::from(u16::MAX)) as u16)),
             other => other,
         };
         match self {

@@ -33,6 +33,8 @@ pub fn has_byte(set: &ByteSet, byte: u8) -> bool {
 pub enum Style {
     /// At most one space, tab or indented line break in every gap.
     Flexible,
+    /// Up to so many characters of whitespace in every gap.
+    AtMost(u16),
     /// Fixed gaps after a comma and after a colon: indices into [`crate::control::LITERAL_GAPS`], or None for nothing.
     Fixed {
         /// After a comma.
@@ -49,6 +51,7 @@ impl Style {
     pub fn after_open(self, depth: u32) -> Gap {
         match self {
             Style::Flexible => Gap::Open,
+            Style::AtMost(count) => Gap::any(count),
             Style::Fixed { .. } => Gap::Closed,
             Style::Indented(width) => Gap::Line(indent(width, depth)),
         }
@@ -64,10 +67,10 @@ impl Style {
 
     /// The gap before a colon.
     pub fn before_colon(self) -> Gap {
-        if self == Style::Flexible {
-            Gap::Open
-        } else {
-            Gap::Closed
+        match self {
+            Style::Flexible => Gap::Open,
+            Style::AtMost(count) => Gap::any(count),
+            Style::Fixed { .. } | Style::Indented(_) => Gap::Closed,
         }
     }
 
@@ -75,6 +78,7 @@ impl Style {
     pub fn after_colon(self) -> Gap {
         match self {
             Style::Flexible => Gap::Open,
+            Style::AtMost(count) => Gap::any(count),
             Style::Fixed { key: Some(text), .. } => Gap::Literal(text, 0),
             Style::Fixed { .. } => Gap::Closed,
             Style::Indented(_) => Gap::Literal(0, 0),
@@ -295,6 +299,7 @@ pub fn style_of(options: &JsonOptions) -> Style {
     };
     match &options.whitespace {
         Whitespace::Flexible => Style::Flexible,
+        Whitespace::AtMost(count) => Style::AtMost(*count),
         Whitespace::Compact => Style::Fixed { item: None, key: None },
         Whitespace::Separators { item, key } => Style::Fixed {
             item: literal(item.trim_start_matches(',')),

@@ -56,6 +56,7 @@ fn json_options(options: Option<&Bound<'_, PyDict>>) -> PyResult<JsonOptions> {
                     whitespace = Whitespace::Compact;
                 }
             }
+            "max_whitespace" => whitespace = Whitespace::AtMost(value.extract()?),
             "indent" => whitespace = Whitespace::Indent(value.extract()?),
             "separators" => {
                 let (item, key) = value.extract()?;
@@ -68,7 +69,7 @@ fn json_options(options: Option<&Bound<'_, PyDict>>) -> PyResult<JsonOptions> {
             }
             _ => {
                 return Err(PyTypeError::new_err(format!(
-                    "unknown option `{name}`; use strict, property_order, whitespace, indent, separators, format or registry"
+                    "unknown option `{name}`; use strict, property_order, whitespace, max_whitespace, indent, separators, format or registry"
                 )))
             }
         }
@@ -359,8 +360,8 @@ impl GrammarCompiler {
 
     /// Compiles a JSON Schema: dict, bool, JSON text, or a Python type.
     ///
-    /// Options: strict=True, property_order="any" | "schema", whitespace="flexible" | "compact", indent=None,
-    /// separators=None, format="assertion" | "annotation", registry={uri: document}.
+    /// Options: strict=True, property_order="any" | "schema", whitespace="flexible" | "compact",
+    /// max_whitespace=None, indent=None, separators=None, format="assertion" | "annotation", registry={uri: document}.
     /// Raises UnsupportedFeatureError, EmptyLanguageError, GrammarSyntaxError, LimitError.
     #[pyo3(signature = (schema, **options))]
     fn compile_json_schema(
@@ -393,6 +394,13 @@ impl GrammarCompiler {
     /// Compiles a structural tag.
     fn compile_structural_tag(&self, py: Python<'_>, tag: &Bound<'_, PyAny>) -> PyResult<CompiledGrammar> {
         self.compile_grammar(py, &Grammar::from_structural_tag(tag)?.inner)
+    }
+
+    /// Memory of the grammars that are remembered, approximately.
+    #[getter]
+    fn size_bytes(&self) -> usize {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.entries.values().flatten().map(|entry| entry.1.memory_usage()).sum()
     }
 
     /// Forgets every compiled grammar; those in use live on.

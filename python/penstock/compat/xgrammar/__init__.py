@@ -1,0 +1,107 @@
+"""XGrammar's interface (as of 0.2.8) over Penstock.
+
+    import penstock.compat.xgrammar as xgrammar          # instead of: import xgrammar
+    penstock.compat.xgrammar.install()                   # or: what imports xgrammar from here on gets this module
+
+Differences on purpose, each held by a test:
+
+- Every keyword of a JSON Schema is enforced exactly or refused (`RefusedError`, a RuntimeError); XGrammar drops some.
+- Special tokens of a tokenizer are symbols, never text. Whitespace between JSON symbols is bounded.
+- `any_order=True` still wants required members and no member twice.
+- A token is accepted exactly when the mask allows it, stop tokens included.
+- Not here, and refused by name: `TagDispatch` and options of rules in EBNF, model-specific tags,
+  `debug_print`, captures, the parts of `testing` that look inside the parser.
+
+Needs torch, Pydantic and transformers, as XGrammar does.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+from penstock.compat.xgrammar import config, contrib, exception, structural_tag, testing
+from penstock.compat.xgrammar.bitmask import (
+    allocate_token_bitmask,
+    apply_token_bitmask_inplace,
+    bitmask_dtype,
+    get_bitmask_shape,
+    reset_token_bitmask,
+)
+from penstock.compat.xgrammar.compiler import CompiledGrammar, GrammarCompiler
+from penstock.compat.xgrammar.config import (
+    get_max_recursion_depth,
+    get_serialization_version,
+    max_recursion_depth,
+    set_max_recursion_depth,
+)
+from penstock.compat.xgrammar.contrib import hf
+from penstock.compat.xgrammar.exception import (
+    DeserializeFormatError,
+    DeserializeVersionError,
+    InvalidJSONError,
+    InvalidStructuralTagError,
+    RefusedError,
+    refuse,
+)
+from penstock.compat.xgrammar.grammar import Grammar, StructuralTagItem
+from penstock.compat.xgrammar.matcher import BatchGrammarMatcher, GrammarMatcher
+from penstock.compat.xgrammar.structural_tag import StructuralTag
+from penstock.compat.xgrammar.tokenizer_info import TokenizerInfo, VocabType
+
+__version__ = "0.2.8"  # the version whose interface this is; hosts ask for it
+
+__all__ = [
+    "BatchGrammarMatcher",
+    "CompiledGrammar",
+    "DeserializeFormatError",
+    "DeserializeVersionError",
+    "Grammar",
+    "GrammarCompiler",
+    "GrammarMatcher",
+    "InvalidJSONError",
+    "InvalidStructuralTagError",
+    "RefusedError",
+    "StructuralTag",
+    "StructuralTagItem",
+    "TokenizerInfo",
+    "VocabType",
+    "allocate_token_bitmask",
+    "apply_token_bitmask_inplace",
+    "bitmask_dtype",
+    "config",
+    "contrib",
+    "exception",
+    "get_bitmask_shape",
+    "get_builtin_structural_tag",
+    "get_max_recursion_depth",
+    "get_model_structural_tag",
+    "get_serialization_version",
+    "hf",
+    "install",
+    "max_recursion_depth",
+    "normalize_tool_choice",
+    "register_model_structural_tag",
+    "reset_token_bitmask",
+    "set_max_recursion_depth",
+    "structural_tag",
+    "testing",
+]
+
+
+def get_model_structural_tag(*_args: Any, **_kwargs: Any) -> NoReturn:
+    """Raise RefusedError: tags of single model families are not built here."""
+    raise refuse("building the tag of a model family", "build a StructuralTag yourself, or take it from XGrammar's builder")
+
+
+get_builtin_structural_tag = normalize_tool_choice = register_model_structural_tag = get_model_structural_tag
+
+
+def install() -> None:
+    """Let `import xgrammar` find this module from here on, in this process. Raises RuntimeError where XGrammar is imported."""
+    real = sys.modules.get("xgrammar")
+    if real is not None and real is not sys.modules[__name__]:
+        raise RuntimeError("xgrammar is imported already; call install() before the host imports it")
+    for name, module in list(sys.modules.items()):
+        if name == __name__ or name.startswith(__name__ + "."):
+            sys.modules["xgrammar" + name[len(__name__) :]] = module
