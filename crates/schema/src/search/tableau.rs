@@ -14,6 +14,8 @@ type Solve<'a, R> = dyn FnMut(&mut SchemaMachine, &Literals) -> Result<Option<R>
 
 /// Refusals before reasons are worked out: most searches need no second alternative.
 const PATIENCE: u32 = 2;
+/// More alternatives than this are each put to the theory at once, before the branches that follow from them are decided.
+const WIDE: usize = 8;
 
 /// Literals in the order in which they were set, so that they can be taken back.
 #[derive(Default)]
@@ -75,11 +77,46 @@ impl Trail {
 impl SchemaMachine {
     /// What `solve` makes of some literals that make `goal` true, or `None` if there are none that it accepts.
     pub(super) fn satisfy<R>(&mut self, goal: FormulaId, solve: &mut Solve<'_, R>) -> Result<Option<R>, Stop> {
+        match self.first_try(goal, solve)? {
+            None => self.search_all(goal, solve),
+            found => Ok(found),
+        }
+    }
+
+    /// Takes the first alternative of every branch, in one pass. It finds most witnesses, and `None` says nothing.
+    fn first_try<R>(&mut self, goal: FormulaId, solve: &mut Solve<'_, R>) -> Result<Option<R>, Stop> {
+        let (mut trail, mut branches, mut todo) = (Trail::default(), Vec::new(), vec![(goal, true)]);
+        self.check_depth()?;
+        loop {
+            if !self.set_units(&mut todo, &mut trail, &mut branches) {
+                return Ok(None);
+            }
+            let is_one = |branch: &Signed| branch.1 && matches!(self.formulas.node(branch.0), Node::One(_));
+            let at = branches.iter().position(is_one).or(branches.len().checked_sub(1));
+            let Some(at) = at else {
+                return solve(self, &trail.literals());
+            };
+            let (part, sign) = branches.swap_remove(at);
+            match self.alternatives(part, sign, &trail) {
+                Alternatives::Holds => {}
+                Alternatives::Options(mut options) if !options.is_empty() => todo = options.swap_remove(0),
+                Alternatives::Options(_) => return Ok(None),
+            }
+        }
+    }
+
+    fn search_all<R>(&mut self, goal: FormulaId, solve: &mut Solve<'_, R>) -> Result<Option<R>, Stop> {
         let (mut trail, mut choices, mut cores) = (Trail::default(), Vec::<Choice>::new(), Vec::<Vec<Signed>>::new());
         let (mut todo, mut branches) = (vec![(goal, true)], Vec::new());
         let mut refusals = 0;
         loop {
-            match self.propagate(todo, &mut trail, &mut branches, &cores)? {
+            let is_wide = choices.last().is_some_and(|choice| choice.options.len() > WIDE);
+            let outcome = if is_wide && refusals > PATIENCE && !self.is_possible(&mut todo, &mut trail, &mut branches, solve)? {
+                Outcome::Conflict
+            } else {
+                self.propagate(todo, &mut trail, &mut branches, &cores)?
+            };
+            match outcome {
                 Outcome::Choose(mut options) => {
                     todo = std::mem::take(&mut options[0]);
                     choices.push(Choice {
@@ -109,6 +146,18 @@ impl SchemaMachine {
             };
             todo = next;
         }
+    }
+
+    /// Sets the literals of an alternative and asks the theory of them alone: what it refuses now it refuses with more, too.
+    fn is_possible<R>(
+        &mut self,
+        todo: &mut Vec<Signed>,
+        trail: &mut Trail,
+        branches: &mut Vec<Signed>,
+        solve: &mut Solve<'_, R>,
+    ) -> Result<bool, Stop> {
+        self.burn()?;
+        Ok(self.set_units(todo, trail, branches) && solve(self, &trail.literals())?.is_some())
     }
 
     /// The next alternative of the last decision whose literals no core refuses.
