@@ -1,12 +1,13 @@
-"""What remembering masks brings: fill times with the memory on and off, and what it takes, on four kinds of grammars.
+"""What each technique of the mask engine brings: fill times and memory with one technique left out, on four kinds of grammars.
 
-    python benchmarks/ablation.py [--json] [--no-record]
+    python benchmarks/ablation.py [--runs 3] [--json] [--no-record]
 
-Grammars: JSON and XML-like markup and a Python-like language in EBNF, and a JSON Schema. Vocabulary: tekken of
-mistral-common. The same texts are read with the memory off (every mask is made anew), with it on for the first time,
-and once more; microseconds a fill, the smallest of three runs a step. A full bitset for every visited state is what
-`bitsets` would take; `size` is what the grammar holds. Masks with and without the memory are compared while measuring:
-a difference ends the run.
+Grammars: JSON, XML-like markup and a Python-like language in EBNF, and a JSON Schema. Vocabulary: tekken of
+mistral-common. Each text is read twice by a grammar compiled for it: `first` is the first reading, with all first visits
+of its states, `repeat` the second. Microseconds a fill: the mean over the tokens, each the smallest of the runs. `KB` is
+what the compiled grammar holds afterwards; a full bitset for every different mask would take `bitsets KB`. Masks are
+compared with those of the whole engine while measuring: a difference ends the run. A way whose first reading takes more
+than two seconds is run once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from masks import FOLDER, Tekken, percentiles, versions
+from masks import FOLDER, Tekken, versions
 
 JSON = r"""
 root ::= value
@@ -74,11 +75,18 @@ TEXTS = {
 }
 
 
-def compile_kind(compiler: Any, kind: str) -> Any:
+# What has taken longer is not run again: it is no matter of noise.
+SLOW_MICROSECONDS = 2e6
+WHOLE, NOTHING = "(whole engine)", "(none of them)"
+
+
+def grammar_of(kind: str) -> Any:
     """The grammar of one kind."""
+    import penstock
+
     if kind == "JSON Schema":
-        return compiler.compile_json_schema(SCHEMA)
-    return compiler.compile_ebnf({"JSON": JSON, "XML": MARKUP, "Python DSL": CODE}[kind])
+        return penstock.Grammar.from_json_schema(SCHEMA)
+    return penstock.Grammar.from_ebnf({"JSON": JSON, "XML": MARKUP, "Python DSL": CODE}[kind])
 
 
 def read(compiled: Any, tokens: list[int], bitmask: np.ndarray) -> tuple[list[float], list[bytes]]:
@@ -96,28 +104,47 @@ def read(compiled: Any, tokens: list[int], bitmask: np.ndarray) -> tuple[list[fl
     return times, masks
 
 
-def measure(info: Any, tokens: list[int], kind: str, bitmask: np.ndarray) -> dict[str, Any]:
-    """The three ways on one text; each step's time is its smallest over three runs."""
-    import penstock
+def smallest(runs: list[list[float]]) -> float:
+    """The mean over the steps, each the smallest of its runs."""
+    steps = [min(step) for step in zip(*runs, strict=True)]
+    return round(sum(steps) / len(steps), 2)
 
-    runs: dict[str, list[list[float]]] = {"off": [], "first": [], "repeat": []}
-    for _ in range(3):
-        off, on = (compile_kind(penstock.GrammarCompiler(info), kind) for _ in range(2))
-        off.set_mask_memory(False)
-        found = {}
-        for way, compiled in (("off", off), ("first", on), ("repeat", on)):
-            times, found[way] = read(compiled, tokens, bitmask)
-            runs[way].append(times)
-        if not found["off"] == found["first"] == found["repeat"]:
-            raise SystemExit(f"{kind}: masks differ with the memory on")
-    best = {way: [min(step) for step in zip(*times, strict=True)] for way, times in runs.items()}
-    distinct = len(set(found["off"]))
-    sizes = {"masks": on.mask_counts[0], "size": on.size_bytes, "bitsets": distinct * bitmask.nbytes}
-    return {"tokens": len(tokens), **sizes, **{way: percentiles(times) for way, times in best.items()}}
+
+def measure(compiler: Any, kind: str, tokens: list[int], bitmask: np.ndarray, num_runs: int) -> dict[str, Any]:
+    """One text with the whole engine, without each technique, and without all of them; the ways take turns."""
+    techniques = compiler._techniques()
+    ways = {WHOLE: [], **{name: [name] for name in techniques}, NOTHING: techniques}
+    times: dict[str, dict[str, list[list[float]]]] = {way: {"first": [], "repeat": []} for way in ways}
+    sizes, wanted, grammar = {}, None, grammar_of(kind)
+    for _ in range(num_runs):
+        for way, left_out in ways.items():
+            if sum(map(sum, times[way]["first"])) > SLOW_MICROSECONDS:
+                continue
+            compiled = compiler._compile_without(grammar, left_out)
+            for turn in ("first", "repeat"):
+                steps, masks = read(compiled, tokens, bitmask)
+                times[way][turn].append(steps)
+                wanted = wanted or masks
+                if masks != wanted:
+                    raise SystemExit(f"{kind}: masks differ without {way}")
+            sizes[way] = {"masks": compiled.mask_counts[0], "size": compiled.size_bytes}
+    rows = {way: {**{turn: smallest(runs) for turn, runs in turns.items()}, **sizes[way]} for way, turns in times.items()}
+    return {"tokens": len(tokens), "bitsets": len(set(wanted or ())) * bitmask.nbytes, "without": rows}
+
+
+def print_tables(kinds: dict[str, Any]) -> None:
+    for kind, found in kinds.items():
+        print(f"{kind}: {found['tokens']} tokens, bitsets {found['bitsets'] / 1e3:.0f} KB")
+        print(f"  {'without':18s}{'first':>10}{'ratio':>8}{'repeat':>10}{'ratio':>8}{'masks':>8}{'KB':>8}")
+        whole = found["without"][WHOLE]
+        for way, row in found["without"].items():
+            cells = "".join(f"{row[turn]:10.1f}{row[turn] / whole[turn]:8.2f}" for turn in ("first", "repeat"))
+            print(f"  {way:18s}{cells}{row['masks']:8d}{row['size'] / 1e3:8.0f}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
@@ -127,22 +154,13 @@ def main() -> int:
     tekken = Tekken()
     special = range(tekken.num_special)
     info = penstock.TokenizerInfo(tekken.tokens, stop_token_ids=[tekken.stop_id], special_token_ids=special)
-    bitmask = allocate_token_bitmask(1, len(tekken.tokens))
-    rows = {kind: measure(info, tekken.encode(text), kind, bitmask) for kind, text in TEXTS.items()}
-    record = {"date": datetime.date.today().isoformat(), "versions": versions(["penstock"]), "grammars": rows}
+    compiler, bitmask = penstock.GrammarCompiler(info), allocate_token_bitmask(1, len(tekken.tokens))
+    kinds = {kind: measure(compiler, kind, tekken.encode(text), bitmask, max(1, options.runs)) for kind, text in TEXTS.items()}
+    record = {"date": datetime.date.today().isoformat(), "versions": versions(["penstock"]), "grammars": kinds}
     if options.json:
         print(json.dumps(record, indent=1))
     else:
-        print(
-            f"{'':14s}{'tokens':>8}{'masks':>8}{'KB':>8}{'bitsets KB':>12}"
-            + "".join(f"{way + ' ' + p:>14}" for way in ("off", "first", "repeat") for p in ("p50", "p99"))
-        )
-        for kind, row in rows.items():
-            cells = [row[way][share] for way in ("off", "first", "repeat") for share in ("p50", "p99")]
-            print(
-                f"{kind:14s}{row['tokens']:8d}{row['masks']:8d}{row['size'] / 1e3:8.0f}{row['bitsets'] / 1e3:12.0f}"
-                + "".join(f"{cell:14.1f}" for cell in cells)
-            )
+        print_tables(kinds)
     if not options.no_record:
         path = Path(FOLDER) / "record" / f"{record['date']}-ablation.json"
         path.parent.mkdir(exist_ok=True)

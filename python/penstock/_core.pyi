@@ -217,6 +217,7 @@ class GrammarCompiler:
     ) -> GrammarCompiler:
         """Compile for `info`. `cache_size_bytes` bounds what is remembered (None: 512 MiB); what is in use lives on.
 
+        The first compiler of a TokenizerInfo makes the tables of the vocabulary: some 150 ms for 131,000 tokens.
         `max_threads` changes nothing: compiling is lazy and takes one thread.
         """
 
@@ -252,6 +253,16 @@ class GrammarCompiler:
     def size_bytes(self) -> int:
         """Memory of the grammars that are remembered, approximately."""
 
+    def _compile_without(self, grammar: Grammar, techniques: Sequence[str]) -> CompiledGrammar:
+        """Compile with some shortcuts of the engine left out and remember nothing: masks are the same, their cost is not.
+
+        For benchmarks and tests, no part of the public interface. Raises ValueError for a name that is not in `_techniques()`.
+        """
+
+    @staticmethod
+    def _techniques() -> list[str]:
+        """Return the names that `_compile_without` takes."""
+
     def clear_cache(self) -> None:
         """Forget every compiled grammar; those in use live on."""
 
@@ -281,9 +292,6 @@ class CompiledGrammar:
     @property
     def mask_counts(self) -> tuple[int, int]:
         """(masks remembered, masks made) so far."""
-
-    def set_mask_memory(self, on: bool) -> None:
-        """Switch the memory of finished masks on or off, to measure what it saves; masks stay the same."""
 
 @final
 class Matcher:

@@ -3,9 +3,10 @@ use crate::core::{style_of, Core, Style};
 use crate::masks::Masks;
 use crate::run::Run;
 use crate::stack::Stack;
+use crate::techniques::{Technique, Techniques};
 use crate::vocabulary::Vocabulary;
 use penstock_automata::{CharSet, Limit, RegexId, Regexes};
-use penstock_grammar::{lower, Grammar, GrammarError, Lowered, Symbol};
+use penstock_grammar::{lower_with, Grammar, GrammarError, LowerLimits, Lowered, Symbol};
 use penstock_schema::{Report, SchemaError, SchemaMachine};
 use penstock_tokens::TokenizerInfo;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,9 +64,21 @@ impl CompiledGrammar {
     /// # Errors
     /// [`CompileError`]: the grammar, a schema in it, a limit, an empty language, or a vocabulary that cannot spell it.
     pub fn new(grammar: &Grammar, info: Arc<TokenizerInfo>) -> Result<CompiledGrammar, CompileError> {
+        CompiledGrammar::with_techniques(grammar, info, Techniques::ALL)
+    }
+
+    /// [`CompiledGrammar::new`] with some shortcuts left out: the masks are the same, their cost is not.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_techniques(
+        grammar: &Grammar,
+        info: Arc<TokenizerInfo>,
+        techniques: Techniques,
+    ) -> Result<CompiledGrammar, CompileError> {
         let vocabulary = Vocabulary::of(&info);
         let mut schemas = SchemaMachine::new();
-        let mut lowered = lower(grammar, &mut schemas.regexes)?;
+        let mut lowered = lower_with(grammar, &mut schemas.regexes, &limits_of(techniques))?;
         resolve_tokens(&mut lowered.symbols, &info)?;
         let (mut roots, mut styles, mut reports) = (Vec::new(), Vec::<Style>::new(), Vec::new());
         for (schema, options) in &lowered.schemas {
@@ -81,6 +94,7 @@ impl CompiledGrammar {
         check_spelling(&vocabulary, !roots.is_empty())?;
         spell_rules(&mut lowered, &mut schemas, &vocabulary)?;
         let mut core = Core::new(schemas, lowered, roots, styles);
+        core.techniques = techniques;
         let mut stack = Stack::new();
         let start = Run::new(&mut core, &mut stack).start()?;
         if start.is_empty() {
@@ -124,18 +138,21 @@ impl CompiledGrammar {
         (shared.masks.num_leaves(), shared.masks.num_misses)
     }
 
-    /// Whether finished masks are remembered; for the ablation benchmark.
-    pub fn set_mask_memory(&self, on: bool) {
-        self.lock().masks.disabled = !on;
-    }
-
     /// A panic elsewhere leaves only memo tables behind, each entry of which is written after it was computed.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Tokens that a grammar names by their text become ids.
+fn limits_of(techniques: Techniques) -> LowerLimits {
+    let mut limits = LowerLimits::default();
+    if !techniques.has(Technique::RuleInlining) {
+        limits.max_inlined_size = 0;
+    }
+    limits
+}
+
+/// Special tokens that a grammar names by their text become ids.
 fn resolve_tokens(symbols: &mut [Symbol], info: &TokenizerInfo) -> Result<(), CompileError> {
     for symbol in symbols {
         match symbol {

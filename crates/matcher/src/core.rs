@@ -1,5 +1,6 @@
 //! What all matchers of one compiled grammar share: its automata, schemas and styles, lazily grown.
 use crate::question::Paths;
+use crate::techniques::Techniques;
 use penstock_automata::{Limit, RegexId, Regexes, MAX_CHAR};
 use penstock_grammar::{JsonOptions, Lowered, Symbol, Whitespace};
 use penstock_schema::{AskId, NamesId, SchemaMachine, SeenId, ShapeId, Verdicts};
@@ -159,6 +160,8 @@ pub struct Core {
     pub rule_texts: Option<Vec<Option<String>>>,
     /// Most containers and calls that may be open (`max_nesting`).
     pub max_nesting: u32,
+    /// Which shortcuts are taken.
+    pub techniques: Techniques,
     first_bytes: FxHashMap<RegexId, ByteSet>,
     externals: FxHashMap<RegexId, Arc<[(u32, RegexId)]>>,
     other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
@@ -185,6 +188,7 @@ impl Core {
             paths: Paths::default(),
             rule_texts: None,
             max_nesting: MAX_NESTING,
+            techniques: Techniques::ALL,
             first_bytes: FxHashMap::default(),
             externals: FxHashMap::default(),
             other_names: FxHashMap::default(),

@@ -11,6 +11,7 @@ use crate::control::{Config, Control, Key, Text};
 use crate::core::{first_byte, has_byte};
 use crate::run::{Configs, Frontier};
 use crate::stack::{Frame, FrameId};
+use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS};
 use crate::walk::{is_wide, Base, Guard, Walk};
@@ -31,6 +32,9 @@ type Survival = FxHashMap<(RegexId, u16), u32>;
 impl Walk<'_, '_> {
     /// Whether `config` reads text so freely that slices pay.
     pub(crate) fn is_dense(&mut self, config: Config) -> Result<bool, Limit> {
+        if !self.run.core.techniques.has(Technique::Slices) {
+            return Ok(false);
+        }
         let at_boundary = match config.control {
             Control::Rule { partial, .. } => partial == Partial::None,
             Control::Text(text) => text.partial == Partial::None && text.parts == 0,
@@ -74,13 +78,19 @@ impl Walk<'_, '_> {
     fn walk_chars(&mut self, trie: &CharTrie<()>, config: Config) -> Result<(), Limit> {
         let mut todo = vec![(trie.root(), Configs::from_slice(&[config]))];
         while let Some((node, configs)) = todo.pop() {
-            let lane = self.lane(&configs)?;
-            let live = self.lane_bytes(lane);
+            let lane = self.remembers_edges().then(|| self.lane(&configs)).transpose()?;
+            let live = match lane {
+                Some(lane) => self.lane_bytes(lane),
+                None => self.live_bytes_of(&configs)?,
+            };
             for child in trie.children(node) {
                 if !has_byte(&live, first_byte(child.character)) {
                     continue;
                 }
-                let next = self.lane_character(lane, &configs, child.character)?;
+                let next = match lane {
+                    Some(lane) => self.lane_character(lane, &configs, child.character)?,
+                    None => self.after_character(&configs, child.character)?,
+                };
                 if !next.is_empty() {
                     self.found.add(trie.items(child).iter().map(|item| item.token), None);
                     if child.count > 0 {

@@ -20,9 +20,12 @@ mod question;
 mod rules;
 mod run;
 mod stack;
+mod techniques;
 mod text;
 mod vocabulary;
 mod walk;
 
 pub use compiled::{CompileError, CompiledGrammar};
 pub use matcher::{Matcher, MatcherError};
+pub use techniques::{Technique, Techniques};
+pub use vocabulary::prepare_vocabulary;

@@ -6,6 +6,7 @@ use crate::control::{Config, Control, Key, Text};
 use crate::question::{Known, Question, Recorder};
 use crate::run::{any_bit, Run};
 use crate::stack::{Frame, FrameId, TextId};
+use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::Vocabulary;
 use crate::walk::{Base, Found, Walk};
@@ -94,6 +95,9 @@ impl Leaf {
     }
 }
 
+/// Questions with their answers, in the order in which they were first asked.
+type Asked = Vec<(Question, u32)>;
+
 enum Node {
     Ask(Question, Vec<(u32, u32)>),
     Leaf(u32),
@@ -105,8 +109,8 @@ pub struct Masks {
     roots: FxHashMap<Control, u32>,
     nodes: Vec<Node>,
     leaves: Vec<Leaf>,
-    /// Whether masks are remembered at all; the ablation switches it off.
-    pub disabled: bool,
+    /// By control and whole stack; only used where answers are no keys.
+    by_stack: FxHashMap<(Control, Box<[u32]>), u32>,
     /// How many masks had to be made.
     pub num_misses: u64,
 }
@@ -115,7 +119,8 @@ impl Masks {
     /// Heap memory in bytes, approximately.
     pub fn memory_usage(&self) -> usize {
         let leaves: usize = self.leaves.iter().map(Leaf::memory_usage).sum();
-        self.roots.len() * 80 + self.nodes.len() * 64 + leaves
+        let by_stack: usize = self.by_stack.keys().map(|key| 4 * key.1.len() + 96).sum();
+        self.roots.len() * 80 + self.nodes.len() * 64 + leaves + by_stack
     }
 
     /// How many different masks are remembered.
@@ -146,15 +151,13 @@ impl Masks {
         Ok(found)
     }
 
-    fn insert(&mut self, control: Control, asked: &[(Question, u32)], leaf: Leaf) -> u32 {
-        self.leaves.push(leaf);
-        let leaf = self.leaves.len() as u32 - 1;
+    fn insert(&mut self, control: Control, asked: &[(Question, u32)], leaf: u32) {
         // The part of the path that is there already.
         let mut at = self.roots.get(&control).copied();
         let (mut depth, mut last) = (0, None);
         while let Some(node) = at {
             let Node::Ask(question, answers) = &self.nodes[node as usize] else {
-                return leaf;
+                return;
             };
             debug_assert_eq!(*question, asked[depth].0, "a walk is a function of its answers");
             last = Some(node);
@@ -178,7 +181,6 @@ impl Masks {
                 }
             }
         }
-        leaf
     }
 
     /// Writes the text tokens that `config` can read into `row`, whatever it held. A mask that is not remembered is made if
@@ -195,7 +197,8 @@ impl Masks {
         let in_character = matches!(config.control, Control::Key(key) if key.partial != Partial::None);
         // Where names are told apart by patterns, each text is a state of its own: nothing to remember.
         let singular = matches!(config.control, Control::Key(key) if !key.alike);
-        if self.disabled || singular || (in_character && !again.is_empty()) {
+        let techniques = run.core.techniques;
+        if !techniques.has(Technique::MaskMemory) || singular || (in_character && !again.is_empty()) {
             return if may_make {
                 fill_afresh(run, vocabulary, config, row).map(|()| true)
             } else {
@@ -203,10 +206,26 @@ impl Masks {
             };
         }
         let control = memo_key(run, config.control, vocabulary.longest);
-        let leaf = match self.find(run, &control, config.frame)? {
+        let key = (!techniques.has(Technique::AnswerKeys)).then(|| (control, run.stack.spell_out(config.frame)));
+        let known = match &key {
+            None => self.find(run, &control, config.frame)?,
+            Some(key) => self.by_stack.get(key).copied(),
+        };
+        let leaf = match known {
             Some(leaf) => leaf,
             None if !may_make => return Ok(false),
-            None => self.make(run, vocabulary, control, config)?,
+            None => {
+                let (found, asked) = self.make(run, vocabulary, config)?;
+                self.leaves.push(Leaf::new(found));
+                let leaf = self.leaves.len() as u32 - 1;
+                match key {
+                    None => self.insert(control, &asked, leaf),
+                    Some(key) => {
+                        self.by_stack.insert(key, leaf);
+                    }
+                }
+                leaf
+            }
         };
         let names = available_names(run, &config)?;
         self.leaves[leaf as usize].write(vocabulary, names, row);
@@ -216,7 +235,8 @@ impl Masks {
         Ok(true)
     }
 
-    fn make(&mut self, run: &mut Run<'_>, vocabulary: &Vocabulary, control: Control, config: Config) -> Result<u32, Limit> {
+    /// Walks for a mask; what was found, and the questions asked on the way.
+    fn make(&mut self, run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<(Found, Asked), Limit> {
         self.num_misses += 1;
         let mark = run.stack.mark();
         run.recorder = Some(Recorder::new(config.frame, matches!(config.control, Control::Key(_))));
@@ -226,7 +246,7 @@ impl Masks {
         let recorder = run.recorder.take().unwrap_or_default();
         run.stack.truncate(mark);
         outcome?;
-        Ok(self.insert(control, &recorder.asked, Leaf::new(found)))
+        Ok((found, recorder.asked))
     }
 }
 

@@ -9,6 +9,7 @@
 use crate::control::{Config, Control, Gap};
 use crate::run::{Frontier, Run};
 use crate::stack::{Frame, FrameId, Parent};
+use crate::techniques::Technique;
 use crate::text::{Partial, Piece};
 use penstock_automata::{Limit, RegexId};
 use penstock_grammar::Symbol;
@@ -185,7 +186,8 @@ impl Run<'_> {
     fn build_frames(&mut self, closure: &Closure) -> Result<Vec<FrameId>, Limit> {
         let mut frames: Vec<Option<FrameId>> = vec![None; closure.calls.len()];
         while let Some(group) = next_group(closure, &frames) {
-            if let [only] = group[..] {
+            if let ([only], true) = (&group[..], self.core.techniques.has(Technique::TailCalls)) {
+                let only = *only;
                 if let Some(frame) = tail_call(&closure.calls[only], &frames) {
                     frames[only] = Some(frame);
                     continue;
@@ -205,7 +207,8 @@ impl Run<'_> {
                     .map(|&(rest, caller)| (rest, resolve(caller)))
                     .collect()
             });
-            let first = self.stack.intern_group(members.collect());
+            let share = self.core.techniques.has(Technique::StackSharing);
+            let first = self.stack.intern_group(members.collect(), share);
             for (i, &call) in group.iter().enumerate() {
                 frames[call] = Some(FrameId(first.0 + i as u32));
             }
@@ -227,7 +230,8 @@ impl Run<'_> {
             }
         }
         places.sort_unstable();
-        for group in places.chunk_by(|a, b| a.0 == b.0) {
+        let merges = self.core.techniques.has(Technique::NodeMerging);
+        for group in places.chunk_by(|a, b| merges && a.0 == b.0) {
             let terms: Vec<RegexId> = group.iter().map(|place| place.1).collect();
             let term = self.core.regexes().or(&terms);
             out.push(

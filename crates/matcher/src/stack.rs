@@ -142,8 +142,8 @@ impl Stack {
     }
 
     /// The frames of a group of rules that call each other at one position (nearly always one rule): the first of them;
-    /// the others follow. Equal groups are one.
-    pub fn intern_group(&mut self, group: Vec<Vec<(RegexId, Parent)>>) -> FrameId {
+    /// the others follow. Equal groups are one if `share`.
+    pub fn intern_group(&mut self, group: Vec<Vec<(RegexId, Parent)>>, share: bool) -> FrameId {
         let key: GroupKey = group
             .into_iter()
             .map(|mut entries| {
@@ -152,7 +152,7 @@ impl Stack {
                 entries.into_boxed_slice()
             })
             .collect();
-        if let Some(&first) = self.groups.get(&key) {
+        if let Some(&first) = self.groups.get(&key).filter(|_| share) {
             return first;
         }
         let first = FrameId(self.frames.len() as u32);
@@ -174,8 +174,10 @@ impl Stack {
                 depth,
             });
         }
-        self.groups.insert(key.clone(), first);
-        self.group_order.push(key);
+        if share {
+            self.groups.insert(key.clone(), first);
+            self.group_order.push(key);
+        }
         first
     }
 
@@ -186,6 +188,36 @@ impl Stack {
             Parent::Local(_) => 0,
         });
         1 + depths.max().unwrap_or(0)
+    }
+
+    /// Everything that can be reached from a frame, spelt out: equal for equal stacks, whatever their frames are called.
+    pub fn spell_out(&self, top: FrameId) -> Box<[u32]> {
+        let (mut frames, mut spelt, mut next) = (vec![top], Vec::new(), 0);
+        let number = |frame: FrameId, frames: &mut Vec<FrameId>| {
+            let known = frames.iter().position(|&known| known == frame);
+            known.unwrap_or_else(|| {
+                frames.push(frame);
+                frames.len() - 1
+            }) as u32
+        };
+        while next < frames.len() {
+            match self.frame(frames[next]) {
+                Frame::Bottom => spelt.push(0),
+                Frame::Container(open) => {
+                    let kind = 1 | u32::from(open.object) << 2 | u32::from(open.pending) << 3 | u32::from(open.style) << 4;
+                    let parent = number(open.parent, &mut frames);
+                    spelt.extend([kind, parent, open.record.0, open.seen.0, open.depth]);
+                }
+                Frame::Call { start, end, .. } => {
+                    spelt.extend([2, end - start]);
+                    for &(rest, caller) in self.entries(start, end) {
+                        spelt.extend([rest.index(), number(caller, &mut frames)]);
+                    }
+                }
+            }
+            next += 1;
+        }
+        spelt.into()
     }
 
     /// `text` and one character more.

@@ -140,6 +140,11 @@ fn length_inside(content: &str, partial: Partial) -> u16 {
     (content.chars().count() + usize::from(partial != Partial::None)) as u16
 }
 
+/// Makes the tables of a vocabulary, unless they are there: the first compile would do it otherwise.
+pub fn prepare_vocabulary(info: &TokenizerInfo) {
+    Vocabulary::of(info);
+}
+
 impl Vocabulary {
     /// The tables of `info`, made at the first call. Cost: some 150 ms for 131,000 tokens.
     pub fn of(info: &TokenizerInfo) -> Arc<Vocabulary> {

@@ -7,6 +7,7 @@ use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
 use crate::question::{PathStep, UNMENTIONED_NAME};
 use crate::run::{started_member, Configs, Frontier, Run};
 use crate::stack::{Frame, FrameId};
+use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{StringTable, Vocabulary};
 use penstock_automata::{Limit, RegexId, INFINITE};
@@ -103,7 +104,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     /// Finds all text tokens that `config` can read.
     pub fn tokens(&mut self, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
-        if let Some(place) = string_place(&[config]) {
+        if let Some(place) = self.string_place(&[config]) {
             return self.string_table(&place, config.frame, TokenTrie::ROOT);
         }
         if self.is_dense(config)? {
@@ -123,7 +124,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                     self.found.add(ids.iter().copied(), guard);
                 }
                 if main && trie.byte(node) == b'"' {
-                    if let Some(place) = string_place(&configs) {
+                    if let Some(place) = self.string_place(&configs) {
                         self.string_table(&place, configs[0].frame, node)?;
                         continue;
                     }
@@ -164,7 +165,8 @@ impl<'r, 'a> Walk<'r, 'a> {
         if trie.children(node).is_empty() {
             return Ok(());
         }
-        let lane = configs.iter().all(is_in_rule).then(|| self.lane(configs)).transpose()?;
+        let remembers = self.remembers_edges() && configs.iter().all(is_in_rule);
+        let lane = remembers.then(|| self.lane(configs)).transpose()?;
         let live = match lane {
             Some(lane) => self.lanes[lane].live,
             None => self.live_bytes_of(configs)?,
@@ -194,8 +196,13 @@ impl<'r, 'a> Walk<'r, 'a> {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Whether edges between sets of places are remembered for the walk.
+    pub(crate) fn remembers_edges(&self) -> bool {
+        self.run.core.techniques.has(Technique::EdgeMemory)
+    }
+
     /// Bytes that may lead on from any of the configurations.
-    fn live_bytes_of(&mut self, configs: &[Config]) -> Result<ByteSet, Limit> {
+    pub(crate) fn live_bytes_of(&mut self, configs: &[Config]) -> Result<ByteSet, Limit> {
         let mut all = [0; 4];
         for &config in configs {
             let bytes = self.run.live_bytes(config)?;
@@ -224,14 +231,19 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// The configurations after one character.
+    pub(crate) fn after_character(&mut self, configs: &Configs, character: u32) -> Result<Configs, Limit> {
+        match char::from_u32(character) {
+            Some(character) => self.run.read(configs, character.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => Ok(Configs::new()),
+        }
+    }
+
+    /// [`Walk::after_character`], remembered with the lane.
     pub(crate) fn lane_character(&mut self, lane: usize, configs: &Configs, character: u32) -> Result<Configs, Limit> {
         if let Some(next) = self.lanes[lane].next_characters.get(&character) {
             return Ok(next.clone());
         }
-        let next = match char::from_u32(character) {
-            Some(character) => self.run.read(configs, character.encode_utf8(&mut [0; 4]).as_bytes())?,
-            None => Configs::new(),
-        };
+        let next = self.after_character(configs, character)?;
         self.lanes[lane].next_characters.insert(character, next.clone());
         Ok(next)
     }
@@ -263,6 +275,21 @@ impl<'r, 'a> Walk<'r, 'a> {
             all = Some(range);
         }
         all
+    }
+
+    /// The string that a single configuration is reading at a character boundary, if its table applies.
+    fn string_place(&self, configs: &[Config]) -> Option<StringPlace> {
+        let [config] = configs else { return None };
+        if !self.run.core.techniques.has(Technique::StringTables) {
+            return None;
+        }
+        match config.control {
+            Control::Text(text) if text.is_generic() && text.partial == Partial::None => Some(StringPlace::Text(text)),
+            Control::Key(key) if key.others == RegexId::ANYTHING && key.alike && key.partial == Partial::None => {
+                Some(StringPlace::Key(key))
+            }
+            _ => None,
+        }
     }
 
     /// Everything below a trie node at which a string stands at a character boundary.
@@ -384,18 +411,6 @@ impl<'r, 'a> Walk<'r, 'a> {
             frame: next,
         };
         self.rests(Configs::from_slice(&[config]))
-    }
-}
-
-/// The string that a single configuration is reading at a character boundary, if its table applies.
-fn string_place(configs: &[Config]) -> Option<StringPlace> {
-    let [config] = configs else { return None };
-    match config.control {
-        Control::Text(text) if text.is_generic() && text.partial == Partial::None => Some(StringPlace::Text(text)),
-        Control::Key(key) if key.others == RegexId::ANYTHING && key.alike && key.partial == Partial::None => {
-            Some(StringPlace::Key(key))
-        }
-        _ => None,
     }
 }
 

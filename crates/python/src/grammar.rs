@@ -335,11 +335,20 @@ fn hash_value(value: &serde_json::Value, hasher: &mut DefaultHasher) {
 #[pymethods]
 impl GrammarCompiler {
     /// A compiler for `info`. `cache_size_bytes` bounds what it remembers; live grammars are never touched.
+    ///
+    /// The first compiler of a vocabulary makes its tables, so that no compile has to.
     #[new]
     #[pyo3(signature = (info, *, max_threads=None, cache_size_bytes=None))]
-    fn new(info: Py<TokenizerInfo>, max_threads: Option<usize>, cache_size_bytes: Option<usize>) -> GrammarCompiler {
+    fn new(
+        py: Python<'_>,
+        info: Py<TokenizerInfo>,
+        max_threads: Option<usize>,
+        cache_size_bytes: Option<usize>,
+    ) -> GrammarCompiler {
         // Compiling is lazy and takes one thread; the argument keeps the signature of other engines.
         let _ = max_threads;
+        let vocabulary = info.get().inner.clone();
+        py.detach(|| matcher::prepare_vocabulary(&vocabulary));
         GrammarCompiler {
             info,
             cache: Mutex::default(),
@@ -403,6 +412,30 @@ impl GrammarCompiler {
         cache.entries.values().flatten().map(|entry| entry.1.memory_usage()).sum()
     }
 
+    /// Compiles without remembering it, some shortcuts left out: masks are the same, their cost is not. For benchmarks and
+    /// tests; `_techniques()` lists the names.
+    fn _compile_without(&self, py: Python<'_>, grammar: &Grammar, techniques: Vec<String>) -> PyResult<CompiledGrammar> {
+        let named = techniques.iter().map(|name| {
+            matcher::Technique::named(name).ok_or_else(|| {
+                let known = GrammarCompiler::_techniques().join(", ");
+                PyValueError::new_err(format!("there is no technique `{name}`; use some of {known}"))
+            })
+        });
+        let techniques = matcher::Techniques::without(named.collect::<PyResult<Vec<_>>>()?);
+        let info = self.info.get().inner.clone();
+        let made = py.detach(|| matcher::CompiledGrammar::with_techniques(&grammar.inner, info, techniques));
+        Ok(CompiledGrammar {
+            inner: Arc::new(made.map_err(|error| errors::compile(&error))?),
+            info: self.info.clone_ref(py),
+        })
+    }
+
+    /// The names that `_compile_without` takes.
+    #[staticmethod]
+    fn _techniques() -> Vec<&'static str> {
+        matcher::Technique::ALL.iter().map(|technique| technique.name()).collect()
+    }
+
     /// Forgets every compiled grammar; those in use live on.
     fn clear_cache(&self) {
         *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Cache::default();
@@ -463,11 +496,6 @@ impl CompiledGrammar {
     #[getter]
     fn mask_counts(&self) -> (usize, u64) {
         self.inner.mask_counts()
-    }
-
-    /// Switches the memory of finished masks; for the ablation benchmark.
-    fn set_mask_memory(&self, on: bool) {
-        self.inner.set_mask_memory(on);
     }
 
     fn __repr__(&self) -> String {

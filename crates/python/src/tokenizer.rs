@@ -9,7 +9,7 @@ use std::sync::Arc;
 ///
 /// `vocab[i]` is the spelling of id `i` in mid-text; `b""` marks ids that no text can produce. `vocab_size` may exceed the
 /// vocabulary (padded heads). Immutable, shared, picklable. Cost: linear in the bytes; some 150 ms of tables for 131,000
-/// tokens are made at the first compile.
+/// tokens are made with the first compiler.
 #[pyclass(frozen, module = "penstock")]
 pub struct TokenizerInfo {
     pub(crate) inner: Arc<tokens::TokenizerInfo>,

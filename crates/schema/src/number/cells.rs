@@ -137,18 +137,23 @@ fn choices(program: &Program, mut answers: Vec<bool>) -> Vec<Choice> {
 
 /// `None` where what must divide implies what must not.
 fn choice(program: &Program, set: u32) -> Option<Choice> {
-    let mut multiple = BigUint::from(1u8);
-    let mut no_multiples = Vec::new();
+    let (mut multiples, mut no_multiples) = (Vec::new(), Vec::new());
     for (number, modulus) in program.moduli.iter().enumerate() {
         match set >> number & 1 {
-            1 => multiple = least_common_multiple(&multiple, &modulus.value),
+            1 => multiples.push(modulus),
             _ => no_multiples.push(modulus.value.clone()),
         }
     }
-    let implied = no_multiples.iter().any(|no| &multiple % no == BigUint::ZERO);
+    let multiple = match multiples[..] {
+        [only] => only.clone(),
+        _ => Modulus::new(multiples.iter().fold(BigUint::from(1u8), |multiple, modulus| {
+            least_common_multiple(&multiple, &modulus.value)
+        })),
+    };
+    let implied = no_multiples.iter().any(|no| &multiple.value % no == BigUint::ZERO);
     (!implied).then(|| Choice {
-        least_length: least_length(&multiple),
-        multiple: Modulus::new(multiple),
+        least_length: least_length(&multiple.value),
+        multiple,
         is_multiple: set != 0,
         no_multiples,
     })

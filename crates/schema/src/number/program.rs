@@ -43,9 +43,26 @@ impl Modulus {
     pub fn new(value: BigUint) -> Modulus {
         let twos = value.trailing_zeros().unwrap_or(0);
         let (odd, fives) = without_fives(&value >> twos);
+        Modulus::of_factors(value, twos, fives, odd)
+    }
+
+    /// `mantissa` times a power of ten. The factors of the power are known: dividing them out of a number of 500 digits would
+    /// cost more than all else that an `integer` asks for.
+    fn scaled(mantissa: &BigUint, power: u32, grid: &Grid) -> Modulus {
+        let twos = mantissa.trailing_zeros().unwrap_or(0);
+        let (odd, fives) = without_fives(mantissa >> twos);
+        let power_of_ten = match grid.powers.get(power as usize) {
+            Some(known) => mantissa * known,
+            None => mantissa * BigUint::from(10u8).pow(power),
+        };
+        Modulus::of_factors(power_of_ten, twos + u64::from(power), fives + u64::from(power), odd)
+    }
+
+    /// `value` is `odd` times so many twos and fives.
+    fn of_factors(value: BigUint, twos: u64, fives: u64, odd: BigUint) -> Modulus {
         let tens = twos.min(fives);
         Modulus {
-            rest: &value / BigUint::from(10u8).pow(tens as u32),
+            rest: (&odd * BigUint::from(5u8).pow((fives - tens) as u32)) << (twos - tens),
             value,
             tens: tens as i64,
             twos: twos - tens,
@@ -55,12 +72,17 @@ impl Modulus {
     }
 }
 
+/// The largest power of five in a machine word, and its exponent.
+const MANY_FIVES: (u64, u64) = (5u64.pow(27), 27);
+
 /// A positive number without its factors of five, and how many there were.
 pub(super) fn without_fives(mut value: BigUint) -> (BigUint, u64) {
     let mut count = 0;
-    while value != BigUint::ZERO && &value % 5u8 == BigUint::ZERO {
-        value /= 5u8;
-        count += 1;
+    for (factor, fives) in [MANY_FIVES, (5, 1)] {
+        while value != BigUint::ZERO && &value % factor == BigUint::ZERO {
+            value /= factor;
+            count += fives;
+        }
     }
     (value, count)
 }
@@ -144,16 +166,15 @@ impl Program {
             return self.one_of(grid, &[Decimal::zero()]);
         }
         let (mantissa, power) = (modulus.mantissa(), modulus.exponent() + grid.places);
-        let steps = if power >= 0 {
-            mantissa * BigUint::from(10u8).pow(power as u32)
+        let modulus = if power >= 0 {
+            Modulus::scaled(&mantissa, power as u32, grid)
         } else {
             // Each power of ten below the grid cancels one two and one five.
             let spare = power.unsigned_abs();
             let twos = mantissa.trailing_zeros().unwrap_or(0);
             let (odd, fives) = without_fives(&mantissa >> twos);
-            (odd * BigUint::from(5u8).pow(fives.saturating_sub(spare) as u32)) << twos.saturating_sub(spare)
+            Modulus::new((odd * BigUint::from(5u8).pow(fives.saturating_sub(spare) as u32)) << twos.saturating_sub(spare))
         };
-        let modulus = Modulus::new(steps);
         let found = self.moduli.iter().position(|known| known.value == modulus.value);
         let number = found.unwrap_or_else(|| {
             self.moduli.push(modulus);

@@ -1,0 +1,94 @@
+//! Which shortcuts are taken. Masks are the same whatever the choice; only their cost differs.
+//!
+//! The choice is made when a grammar is compiled and is there for the ablation benchmark and for the tests that compare
+//! masks with and without a shortcut. Nothing else should switch one off.
+
+/// A shortcut that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Technique {
+    /// Finished masks are remembered.
+    MaskMemory,
+    /// Masks are remembered under the answers they consulted, not under the whole stack: what a token decides within its own
+    /// rule or container serves every context.
+    AnswerKeys,
+    /// Dense states take slices of the vocabulary instead of walking it.
+    Slices,
+    /// Positions inside unconstrained JSON strings use the tables of the vocabulary.
+    StringTables,
+    /// Edges between sets of places in rules are remembered for the walk.
+    EdgeMemory,
+    /// Small regular rules are written into their callers.
+    RuleInlining,
+    /// Places that stand on one frame are joined to one.
+    NodeMerging,
+    /// Equal frames of rules are one frame.
+    StackSharing,
+    /// A call that would only return to an end pushes nothing.
+    TailCalls,
+}
+
+impl Technique {
+    /// All of them.
+    pub const ALL: [Technique; 9] = [
+        Technique::MaskMemory,
+        Technique::AnswerKeys,
+        Technique::Slices,
+        Technique::StringTables,
+        Technique::EdgeMemory,
+        Technique::RuleInlining,
+        Technique::NodeMerging,
+        Technique::StackSharing,
+        Technique::TailCalls,
+    ];
+
+    /// Its name in benchmarks.
+    pub fn name(self) -> &'static str {
+        match self {
+            Technique::MaskMemory => "mask_memory",
+            Technique::AnswerKeys => "answer_keys",
+            Technique::Slices => "slices",
+            Technique::StringTables => "string_tables",
+            Technique::EdgeMemory => "edge_memory",
+            Technique::RuleInlining => "rule_inlining",
+            Technique::NodeMerging => "node_merging",
+            Technique::StackSharing => "stack_sharing",
+            Technique::TailCalls => "tail_calls",
+        }
+    }
+
+    /// The technique with this name.
+    pub fn named(name: &str) -> Option<Technique> {
+        Technique::ALL.into_iter().find(|technique| technique.name() == name)
+    }
+}
+
+/// A choice of shortcuts; by default all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Techniques {
+    left_out: u16,
+}
+
+impl Techniques {
+    /// Every shortcut is taken.
+    pub const ALL: Techniques = Techniques { left_out: 0 };
+
+    /// All but these.
+    pub fn without(techniques: impl IntoIterator<Item = Technique>) -> Techniques {
+        let bits = techniques.into_iter().map(|technique| 1 << technique as u16);
+        Techniques {
+            left_out: bits.fold(0, |all, bit: u16| all | bit),
+        }
+    }
+
+    /// Whether a shortcut is taken.
+    #[inline]
+    pub fn has(self, technique: Technique) -> bool {
+        self.left_out >> technique as u16 & 1 == 0
+    }
+}
+
+impl Default for Techniques {
+    fn default() -> Self {
+        Techniques::ALL
+    }
+}

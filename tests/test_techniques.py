@@ -1,0 +1,107 @@
+"""Leaving out a technique of the engine changes what masks cost and never what they are."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import penstock
+import pytest
+from helpers.engine import byte_info, byte_vocabulary, mask_of, pick
+from helpers.json_walk import PIECES
+from helpers.random_grammars import grammars
+from helpers.random_schemas import schemas
+from helpers.real_grammars import REAL_GRAMMARS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.grammar import to_ebnf
+
+TECHNIQUES = penstock.GrammarCompiler._techniques()
+SEEDS = st.integers(0, 2**32 - 1)
+# Enough words of one kind of character that the vocabulary is cut into slices.
+WORDS = ["".join(pair).encode() for pair in itertools.product("abcdefghij", "abcdefgh ")]
+EXTRA = (*PIECES, *(word for word in (*WORDS, b"\xa9a", b"a\xf0\x9f") if word not in PIECES))
+INFO, VOCABULARY = byte_info(EXTRA), byte_vocabulary(EXTRA)
+SCHEMAS = (
+    {
+        "type": "object",
+        "properties": {"ab": {"type": "string"}, "b": {"$ref": "#"}},
+        "additionalProperties": {"type": "integer"},
+    },
+    {"type": "array", "items": {"type": "string", "pattern": "^[a-h ]+$", "maxLength": 5}, "minItems": 1},
+    {"type": "object", "patternProperties": {"^a": {"type": "string", "maxLength": 3}, "b$": {"minLength": 2}}},
+    {"type": "object", "properties": {"a": {"type": "object"}}, "propertyNames": {"pattern": "^[a-d]{1,3}$"}},
+    {"oneOf": [{"type": "object", "required": ["a"]}, {"type": "object", "properties": {"b": {"enum": ["ab", 10, None]}}}]},
+)
+
+
+def check(grammar: penstock.Grammar, seed: int, num_walks: int = 2, num_steps: int = 12) -> None:
+    """Random walks along the masks of the whole engine; without each technique, and without any, the masks are equal."""
+    compiler = penstock.GrammarCompiler(INFO)
+    try:
+        whole = compiler.compile(grammar)
+    except (penstock.EmptyLanguageError, penstock.UnsupportedFeatureError):
+        return
+    others = {name: compiler._compile_without(grammar, [name]) for name in TECHNIQUES}
+    others["all of them"] = compiler._compile_without(grammar, TECHNIQUES)
+    rng = random.Random(seed)
+    for _ in range(num_walks):
+        matchers = {name: penstock.Matcher(compiled) for name, compiled in others.items()}
+        matcher = penstock.Matcher(whole)
+        for _ in range(num_steps):
+            allowed = mask_of(matcher, VOCABULARY.size)
+            for name, other in matchers.items():
+                assert mask_of(other, VOCABULARY.size) == allowed, name
+                assert mask_of(other, VOCABULARY.size) == allowed, f"{name}, the second time"
+            token = pick(rng, sorted(allowed), VOCABULARY)
+            assert matcher.accept_token(token)
+            assert all(other.accept_token(token) for other in matchers.values())
+            if matcher.is_terminated():
+                break
+
+
+@settings(max_examples=25)
+@given(grammars(), SEEDS)
+def test_masks_of_random_grammars_are_the_same(grammar, seed: int) -> None:
+    check(penstock.Grammar.from_ebnf(to_ebnf(grammar)), seed)
+
+
+@settings(max_examples=25)
+@given(schemas(), SEEDS)
+def test_masks_of_random_schemas_are_the_same(schema, seed: int) -> None:
+    check(penstock.Grammar.from_json_schema(schema), seed)
+
+
+@pytest.mark.parametrize("name", sorted(REAL_GRAMMARS))
+@pytest.mark.parametrize("seed", range(2))
+def test_masks_of_real_grammars_are_the_same(name: str, seed: int) -> None:
+    check(penstock.Grammar.from_ebnf(to_ebnf(REAL_GRAMMARS[name])), seed, num_steps=30)
+
+
+@pytest.mark.parametrize("number", range(len(SCHEMAS)))
+@pytest.mark.parametrize("seed", range(4))
+def test_masks_of_schemas_are_the_same(number: int, seed: int) -> None:
+    check(penstock.Grammar.from_json_schema(SCHEMAS[number]), seed, num_steps=30)
+
+
+def test_a_technique_that_is_none_is_named() -> None:
+    grammar = penstock.Grammar.from_regex("a")
+    with pytest.raises(ValueError, match="no technique `slice`; use some of mask_memory, answer_keys, slices"):
+        penstock.GrammarCompiler(INFO)._compile_without(grammar, ["slices", "slice"])
+
+
+def test_masks_are_remembered_unless_that_is_left_out() -> None:
+    """The switches reach the engine: without the memory nothing is kept, and without answers as keys more is."""
+    grammar = penstock.Grammar.from_ebnf('root ::= "a" "b" | "(" root ")" | root "," root')
+    compiler, text = penstock.GrammarCompiler(INFO), b"((ab,(ab)),ab)"
+    counts = []
+    for left_out in ([], ["answer_keys"], ["mask_memory"]):
+        compiled = compiler._compile_without(grammar, left_out)
+        matcher = penstock.Matcher(compiled)
+        for byte in text:
+            mask_of(matcher, VOCABULARY.size)
+            assert matcher.accept_bytes(bytes([byte]))
+        counts.append(compiled.mask_counts[0])
+    assert counts[0] < counts[1]
+    assert counts[2] == 0
