@@ -43,6 +43,7 @@ CASES: dict[str, Case] = {
     "ebnf escapes": _ebnf(r'root ::= "\"\\\n\t\u00e9" [\]\-x]+', '"\\\n\té]-x'),
     "ebnf any": _ebnf("root ::= [^]*", "anything: \té"),
     "ebnf empty": _ebnf('root ::= "" | "ab"', "ab"),
+    "ebnf dispatch": _ebnf('root ::= TagDispatch(("<t>", x), loop_after_dispatch=false)\nx ::= "ab"', "x <<t>ab", "free"),
     "regex digits": _regex(r"\d{3}-[0-9a-f]+", "123-0af"),
     "regex words": _regex("(red|green|blue)( and (red|green))?", "red and green"),
     "regex classes": _regex(r"[^a-c]+\.[A-Z]?", "xyz.A"),

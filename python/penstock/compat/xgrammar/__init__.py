@@ -9,7 +9,7 @@ Differences on purpose, each held by a test:
 - Special tokens of a tokenizer are symbols, never text. Whitespace between JSON symbols is bounded.
 - `any_order=True` still wants required members and no member twice.
 - A token is accepted exactly when the mask allows it, stop tokens included.
-- Not here, and refused by name: `TagDispatch` and options of rules in EBNF, model-specific tags,
+- Not here, and refused by name: `Substring` and options of rules in EBNF, model-specific tags,
   `debug_print`, captures, the parts of `testing` that look inside the parser.
 
 Needs torch, Pydantic and transformers, as XGrammar does.

@@ -31,7 +31,7 @@ class Grammar:
 
     @staticmethod
     def from_ebnf(ebnf_string: str, *, root_rule_name: str = "root") -> Grammar:
-        """Read EBNF. `TagDispatch`, `Substring` and the options of rules are refused by name."""
+        """Read EBNF. `Substring` and the options of rules are refused by name."""
         with as_runtime_errors():
             return Grammar(penstock.Grammar.from_ebnf(ebnf_string, root_rule_name))
 
