@@ -6,7 +6,7 @@ use crate::stack::Stack;
 use crate::techniques::{Technique, Techniques};
 use crate::vocabulary::Vocabulary;
 use penstock_automata::{CharSet, Limit, RegexId, Regexes};
-use penstock_grammar::{lower_with, Grammar, GrammarError, LowerLimits, Lowered, Symbol};
+use penstock_grammar::{lower_with, Grammar, GrammarError, JsonOptions, LowerLimits, Lowered, Symbol};
 use penstock_schema::{Report, SchemaError, SchemaMachine};
 use penstock_tokens::TokenizerInfo;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,7 +55,6 @@ pub struct CompiledGrammar {
     pub(crate) info: Arc<TokenizerInfo>,
     pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) shared: Mutex<Shared>,
-    reports: Vec<Report>,
 }
 
 impl CompiledGrammar {
@@ -80,7 +79,7 @@ impl CompiledGrammar {
         let mut schemas = SchemaMachine::new();
         let mut lowered = lower_with(grammar, &mut schemas.regexes, &limits_of(techniques))?;
         resolve_tokens(&mut lowered.symbols, &info)?;
-        let (mut roots, mut styles, mut reports) = (Vec::new(), Vec::<Style>::new(), Vec::new());
+        let (mut roots, mut styles) = (Vec::new(), Vec::<Style>::new());
         for (schema, options) in &lowered.schemas {
             let ready = schemas.lower(schema, &options.schema)?;
             let style = style_of(options);
@@ -89,7 +88,6 @@ impl CompiledGrammar {
                 styles.len() - 1
             });
             roots.push((ready.root, index as u8));
-            reports.push(ready.report);
         }
         check_spelling(&vocabulary, !roots.is_empty())?;
         spell_rules(&mut lowered, &mut schemas, &vocabulary)?;
@@ -107,7 +105,6 @@ impl CompiledGrammar {
                 core,
                 masks: Masks::default(),
             }),
-            reports,
         })
     }
 
@@ -116,9 +113,19 @@ impl CompiledGrammar {
         &self.info
     }
 
-    /// What is enforced, annotated and refused, for each JSON schema of the grammar.
-    pub fn reports(&self) -> &[Report] {
-        &self.reports
+    /// What is enforced, annotated and refused, for each JSON schema of the grammar. Few ask, so it costs only those who do:
+    /// the schemas are read again.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a limit is met that was not met before.
+    pub fn reports(&self) -> Result<Vec<Report>, SchemaError> {
+        let schemas = self.lock().core.lowered.schemas.clone();
+        let report_of = |(schema, options): &(Arc<_>, Arc<JsonOptions>)| {
+            let mut options = options.schema.clone();
+            options.report_enforced = true;
+            SchemaMachine::new().lower(schema, &options).map(|ready| ready.report)
+        };
+        schemas.iter().map(report_of).collect()
     }
 
     /// Heap memory of automata and masks in bytes, approximately; the tables of the vocabulary are apart.

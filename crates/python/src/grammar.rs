@@ -27,10 +27,7 @@ impl From<grammar::Grammar> for Grammar {
 
 /// The options of a JSON schema, as the keywords of `compile_json_schema` give them.
 fn json_options(options: Option<&Bound<'_, PyDict>>) -> PyResult<JsonOptions> {
-    let mut schema = SchemaOptions {
-        report_enforced: true,
-        ..SchemaOptions::default()
-    };
+    let mut schema = SchemaOptions::default();
     let mut whitespace = Whitespace::Flexible;
     for (name, value) in options.into_iter().flatten() {
         let name: String = name.extract()?;
@@ -465,7 +462,7 @@ impl CompiledGrammar {
         for name in ["enforced", "annotations", "refused"] {
             report.set_item(name, PyList::empty(py))?;
         }
-        for part in self.inner.reports() {
+        for part in self.inner.reports().map_err(|error| errors::schema(&error))? {
             for (name, entries) in [
                 ("enforced", &part.enforced),
                 ("annotations", &part.annotations),
