@@ -113,6 +113,7 @@ class Options:
     reward_threshold: float | None = None
     span: str = "draft"
     commit: str = "draft"
+    margin: int = 0
     bonus: bool = True
     on_reject: str = "regenerate"
     lookahead: str = "draft"
@@ -151,6 +152,9 @@ def cdsl_round(world: World, o: Options, text: list[int]) -> tuple[str, list[int
     if matched / len(draft) >= o.accept_threshold:
         if good:
             taken = list(draft if o.commit == "draft" else draft[:matched])
+            limit = num_written(world, o, text, text + draft)
+            if limit < len(draft):
+                return ("accept", text + taken[:limit]) if taken else ("single", single(world, o, text, o.lookahead))
             wanted = o.bonus if whole else o.commit == "matched"
             never_gated = free or o.reward_threshold == -math.inf
             if wanted and own is not None and (own != world.stop or never_gated):
@@ -163,8 +167,14 @@ def cdsl_round(world: World, o: Options, text: list[int]) -> tuple[str, list[int
         future = text + draft[:matched] + ([own] if own is not None and matched < limit else [])
         future = world.roll_out(world.target, future, limit - (len(future) - len(text)))
         if free or world.passes(text, future, o.reward_threshold):
-            return "regenerate", future
+            return "regenerate", future[: len(text) + num_written(world, o, text, future)]
     return "fallback", single(world, o, text, o.reject_lookahead)
+
+
+def num_written(world: World, o: Options, text: list[int], future: list[int]) -> int:
+    """Of a block that passes, all but the margin; all where the text is over or the reward has no say."""
+    size = len(future) - len(text)
+    return size if world.over(future) or world.settled(text) else max(1, size - o.margin)
 
 
 def single(world: World, o: Options, text: list[int], look: str) -> list[int]:

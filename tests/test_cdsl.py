@@ -95,8 +95,10 @@ def test_the_very_same_model_reads_every_place_once() -> None:
 
 
 def options_of(rng: random.Random) -> dict:
+    horizon = rng.choice([1, 2, 4, 6])
     return {
-        "horizon": rng.choice([1, 2, 4, 6]),
+        "horizon": horizon,
+        "margin": rng.choice([0, 0, horizon - 1, horizon // 2]),
         "weight": rng.choice([0.0, 3.0, 8.0]),
         "accept_threshold": rng.choice([0.0, 0.3, 0.5, 1.0, 2.0]),
         "reward_threshold": rng.choice([None, None, 0.4, 0.7, ALWAYS, NEVER]),
@@ -109,7 +111,7 @@ def options_of(rng: random.Random) -> dict:
     }
 
 
-@pytest.mark.parametrize("case", range(24))
+@pytest.mark.parametrize("case", range(32))
 def test_text_and_states_are_the_twins(case) -> None:
     rng = random.Random(case)
     options, k = options_of(rng), rng.choice([1, 3, 8])
@@ -263,6 +265,7 @@ def test_options_that_mean_nothing_are_refused() -> None:
         "rule": "x",
         "horizon": 0,
         "slack": -1,
+        "margin": 8,
     }
     for name, value in wrong.items():
         with pytest.raises(ValueError, match=name):

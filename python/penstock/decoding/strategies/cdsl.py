@@ -51,6 +51,8 @@ class Cdsl:
     range; to end, it must reach the top. slack: so many blocks in a row may keep the score instead.
     span: the gate scores the whole "draft" or its "matched" part. commit: an accepted block is written whole ("draft"), or
     as far as it matches, with the target's own next token ("matched": the target's text, never the draft's).
+    margin: of a block that passes, so many tokens at its end are looked at and not written, so that none is written whose
+    consequences the reward has not seen; ours, not the paper's. Only a text that ends there is written whole.
     bonus: write the target's token behind a block that matched to its end; a stop token only where the reward has no say.
     on_reject: an untrusted block is regenerated ("regenerate"), or searched for at once ("single"). lookahead,
     reject_lookahead: whose lookaheads the constrained search uses for trusted and for untrusted blocks.
@@ -76,6 +78,7 @@ class Cdsl:
     slack: int = field(default=0, kw_only=True)
     span: Literal["draft", "matched"] = field(default="draft", kw_only=True)
     commit: Literal["draft", "matched"] = field(default="draft", kw_only=True)
+    margin: int = field(default=0, kw_only=True)
     bonus: bool = field(default=True, kw_only=True)
     on_reject: Literal["regenerate", "single"] = field(default="regenerate", kw_only=True)
     lookahead: Literal["draft", "target"] = field(default="draft", kw_only=True)
@@ -105,6 +108,8 @@ class Cdsl:
             raise ValueError("`horizon` is `0`; give at least 1 token to draft")
         if self.slack < 0:
             raise ValueError(f"`slack` is `{self.slack}`; give 0 or more rounds")
+        if not 0 <= self.margin < self.horizon:
+            raise ValueError(f"`margin` is `{self.margin}`; give 0 or more tokens, fewer than `horizon`")
         if self.rule != "cdsl" and self.reward_threshold is None:
             raise ValueError(f"the rule `{self.rule}` needs a number to compare with; give `reward_threshold`")
 
@@ -195,7 +200,7 @@ class _Run:
         own = chain[matched].after(choice[0]) if choice else chain[matched].copy()
         yield from roll_out(self.target, [own], limit - len(own.tokens))
         if own.tokens and (options.rule != "cdsl" or not steering.active or self._passes(own)):
-            return "regenerate", own.tokens
+            return "regenerate", own.tokens[: self._num_written(own)]
         return "fallback", (yield from self._single(options.reject_lookahead))
 
     def _decide(self, block: Block, chain: list[Branch], matched: int) -> State:
@@ -226,10 +231,19 @@ class _Run:
             self.num_kept = 0 if score > present else self.num_kept + 1
         return passes
 
+    def _num_written(self, block: Branch) -> int:
+        """Return how many tokens of a block that passes are written: all but the margin, and all where the text is over."""
+        if block.ended or not self.steering.active:
+            return len(block.tokens)
+        return max(1, len(block.tokens) - self.options.margin)
+
     def _accepted(self, block: Block, chain: list[Branch], matched: int) -> list[int]:
         """Return what an accepted block writes; empty where only an unasked end would be left."""
         whole = matched == len(block.draft_ids)
         tokens = list(block.draft_ids if self.options.commit == "draft" else block.draft_ids[:matched])
+        limit = self._num_written(chain[-1])
+        if limit < len(block.draft_ids):
+            return tokens[:limit]
         wants_choice = self.options.bonus if whole else self.options.commit == "matched"
         if not wants_choice or len(block.choice_ids) <= matched:
             return tokens
