@@ -36,6 +36,7 @@ OnLength: TypeAlias = Literal["error", "close", "return"]
 
 DEFAULT_MAX_TOKENS = 1024
 AUTO_BUDGET = 32  # a ceiling: the automatic drafter proposes what pays at the model's `width_cost`
+RECYCLING_WIDTH_COST = 0.1  # where a node costs more, what a model liked behind a token once hardly ever pays
 _GREEDY = Sampling()
 
 
@@ -460,7 +461,10 @@ def _default_strategy(model: Model, drafter: Any) -> Strategy:
     if isinstance(drafter, str):
         if drafter != "auto":
             raise ValueError(f"`drafter` is `{drafter}`; give 'auto', None or a Drafter")
-        from penstock.drafting import RetrievalDrafter
+        from penstock.drafting import Fallback, RecyclingDrafter, RetrievalDrafter
 
-        return Lookahead(RetrievalDrafter(width_cost=model.width_cost), budget=AUTO_BUDGET)
+        drafter = RetrievalDrafter(width_cost=model.width_cost)
+        if model.width_cost < RECYCLING_WIDTH_COST:
+            drafter = Fallback(drafter, RecyclingDrafter(width_cost=model.width_cost))
+        return Lookahead(drafter, budget=AUTO_BUDGET)
     return Lookahead(drafter)

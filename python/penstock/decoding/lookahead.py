@@ -10,12 +10,13 @@ arXiv 2312.12728; sampling by shared noise: arXiv 2408.07978.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.decoding.context import Growth, Logits
-from penstock.decoding.drafter import Drafter, DraftSession
+from penstock.decoding.drafter import Drafter
 from penstock.decoding.sequence import Sequence
 from penstock.errors import GenerationError
 
@@ -48,7 +49,7 @@ class Lookahead:
     def __call__(self, sequence: Sequence) -> Generator[tuple[str, Growth], Logits, None]:
         session = _NoDrafts() if self.drafter is None else self.drafter.start(sequence.prompt_ids, noise=sequence.noise)
         try:
-            going = yield from self._first_step(sequence)
+            going = yield from self._first_step(sequence, session)
             session.extend(sequence.token_ids)
             while going:
                 num_before = len(sequence.token_ids)
@@ -57,37 +58,50 @@ class Lookahead:
         finally:
             session.finish()
 
-    def _first_step(self, sequence: Sequence) -> Generator[tuple[str, Growth], Logits, bool]:
+    def _first_step(self, sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, bool]:
         """Run the prompt, with forced text behind it: still one chain, which needs no mask."""
         chain = self._forced(sequence)
         num_prompt = len(sequence.prompt_ids)
         logits = yield "target", sequence.chain([*sequence.prompt_ids, *chain], num_logits=1 + len(chain))
         tree = _Tree([sequence.prompt_ids[-1], *chain], list(range(-1, len(chain))))
         going, path = _walk(sequence, tree, logits)
+        _show(session, tree, logits)
         sequence.keep([*range(num_prompt), *(num_prompt - 1 + node for node in path[1:])])
         return going
 
-    def _step(self, sequence: Sequence, session: DraftSession) -> Generator[tuple[str, Growth], Logits, bool]:
+    def _step(self, sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, bool]:
         """Check one tree, take the tokens it confirms and the one behind them; return whether the text goes on."""
         tree = yield from self._propose(sequence, session)
         if sequence.matcher is not None:
             sequence.open_tree = tree
         logits = yield "target", Growth(tree.token_ids, tree.parents)
         going, path = _walk(sequence, tree, logits)
+        _show(session, tree, logits)
+        if tree.beliefs is not None:
+            drafted = tree.beliefs[tree.num_sure + 1 :]
+            session.width.observe(sum(drafted), sum(node > tree.num_sure for node in path))
         sequence.keep(path)
         return going
 
-    def _propose(self, sequence: Sequence, session: DraftSession) -> Generator[tuple[str, Growth], Logits, _Tree]:
+    def _propose(self, sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, _Tree]:
         budget = max(0, min(self.budget, sequence.num_remaining - 1))
         prune = getattr(sequence.matcher, "prune", None)
+        width = None if prune is None else getattr(session, "width", None)
         if hasattr(session, "grow"):  # a drafter that needs forwards of its own
             proposed: Any = _Tree(*(yield from session.grow(sequence, budget)))
+        elif width is not None:  # what pays is known when the illegal nodes are gone
+            proposed = session.propose(OVERPROPOSE * budget, whole=True)
         else:
             proposed = session.propose(budget if prune is None else OVERPROPOSE * budget)
         tree = _checked(proposed, sequence)
+        logprobs = None
         if prune is not None and len(tree.token_ids) > 1:
-            tree = _Tree(*tree_lists(prune(_draft_tree(proposed, tree), budget)))
-        return _merged(self._forced(sequence)[:budget], tree, budget)
+            pruned = prune(_draft_tree(proposed, tree), budget)
+            tree, logprobs = _Tree(*tree_lists(pruned)), pruned.logprobs
+        forced = self._forced(sequence)[:budget]
+        if width is None:
+            return _merged(forced, tree, budget)
+        return _paying(_merged(forced, _with_beliefs(tree, logprobs), budget), len(forced), width)
 
     def _forced(self, sequence: Sequence) -> list[int]:
         jump = getattr(sequence.matcher, "jump_forward_tokens", None)
@@ -98,10 +112,16 @@ class Lookahead:
 
 @dataclass(frozen=True, slots=True)
 class _Tree:
-    """Node 0 is the last token of the text, parents come before children."""
+    """Node 0 is the last token of the text, parents come before children.
+
+    beliefs: how likely each node is accepted, its path included; None where nobody weighs nodes. num_sure: of the nodes
+    behind node 0, so many are forced by the grammar; they come first.
+    """
 
     token_ids: list[int]
     parents: list[int]
+    beliefs: list[float] | None = None
+    num_sure: int = 0
 
 
 class _NoDrafts:
@@ -146,8 +166,10 @@ def _walk(sequence: Sequence, tree: _Tree, logits: Logits) -> tuple[bool, list[i
 def _merged(chain: list[int], tree: _Tree, budget: int) -> _Tree:
     """Return the tree with a chain below its root, at most `budget` nodes: the chain first, then the tree's in order."""
     if not chain:
-        return _Tree(tree.token_ids[: budget + 1], tree.parents[: budget + 1])
+        beliefs = None if tree.beliefs is None else tree.beliefs[: budget + 1]
+        return _Tree(tree.token_ids[: budget + 1], tree.parents[: budget + 1], beliefs)
     token_ids, parents = [tree.token_ids[0], *chain], list(range(-1, len(chain)))
+    beliefs = None if tree.beliefs is None else [1.0] * len(token_ids)
     places = {(parent, token): node for node, (parent, token) in enumerate(zip(parents, token_ids, strict=True))}
     renamed = {0: 0}
     for node in range(1, len(tree.token_ids)):
@@ -159,9 +181,40 @@ def _merged(chain: list[int], tree: _Tree, budget: int) -> _Tree:
             places[key] = len(token_ids)
             token_ids.append(key[1])
             parents.append(parent)
+            if beliefs is not None and tree.beliefs is not None:
+                above = tree.beliefs[tree.parents[node]]
+                beliefs.append(beliefs[parent] * tree.beliefs[node] / above if above else 0.0)
         if key in places:
             renamed[node] = places[key]
-    return _Tree(token_ids, parents)
+    return _Tree(token_ids, parents, beliefs, len(chain))
+
+
+def _with_beliefs(tree: _Tree, logprobs: list[float] | None) -> _Tree:
+    """Return the tree with the beliefs along its paths. logprobs: of each node given its parent."""
+    beliefs = [1.0]
+    for node in range(1, len(tree.token_ids)):
+        beliefs.append(beliefs[tree.parents[node]] * (math.exp(logprobs[node]) if logprobs is not None else 1.0))
+    return _Tree(tree.token_ids, tree.parents, beliefs)
+
+
+def _paying(tree: _Tree, num_sure: int, width: Any) -> _Tree:
+    """Return the nodes that pay. What a grammar forces stands first; the rest is sorted again, since pruning and the chain
+    have moved beliefs."""
+    assert tree.beliefs is not None
+    beliefs = tree.beliefs
+    order = sorted(range(len(beliefs)), key=lambda node: (node > num_sure, -beliefs[node] if node > num_sure else 0.0, node))
+    size = width.cut([beliefs[node] for node in order[1:]], num_sure)
+    kept = order[: size + 1]
+    places = {node: place for place, node in enumerate(kept)}
+    parents = [-1, *(places[tree.parents[node]] for node in kept[1:])]
+    return _Tree([tree.token_ids[node] for node in kept], parents, [beliefs[node] for node in kept], min(num_sure, size))
+
+
+def _show(session: Any, tree: _Tree, logits: Logits) -> None:
+    """Let a drafter that wants to see logits see them: one row behind each node."""
+    observe = getattr(session, "observe", None)
+    if observe is not None:
+        observe(tree.token_ids, logits)
 
 
 def tree_lists(tree: Any) -> tuple[list[int], list[int]]:

@@ -11,13 +11,15 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Fallback": "penstock.drafting.recycling",
     "GrammarDrafter": "penstock.drafting.grammar",
     "ModelDrafter": "penstock.decoding.draft_model",
+    "RecyclingDrafter": "penstock.drafting.recycling",
     "RetrievalDrafter": "penstock.drafting.retrieval",
     "TrieDrafter": "penstock.drafting.trie",
 }
 
-__all__ = ["GrammarDrafter", "ModelDrafter", "RetrievalDrafter", "TrieDrafter"]
+__all__ = ["Fallback", "GrammarDrafter", "ModelDrafter", "RecyclingDrafter", "RetrievalDrafter", "TrieDrafter"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock._core import DraftTree, RetrievalIndex
+from penstock.decoding.width import Width
 
 __all__ = ["RetrievalDrafter"]
 
@@ -36,25 +37,28 @@ class RetrievalDrafter:
         self.index = RetrievalIndex() if index is None else index
         self.share, self.namespace = share, namespace
         self.width_cost, self.use_noise = width_cost, use_noise
+        self.width = None if width_cost is None else Width(width_cost)  # for trees that a grammar prunes before they are cut
 
     def start(self, prompt_ids: Sequence[int], *, noise: Any = None) -> Any:
         """Open the session of one text: `propose(budget)`, `extend(token_ids)`, `finish()`. Cost: linear in the prompt."""
         request = self.index.start(prompt_ids, share=self.share, namespace=self.namespace)
         if self.width_cost is None and not self.use_noise:
             return request
-        return _Session(request, self.width_cost, noise if self.use_noise else None)
+        return _Session(request, self.width, noise if self.use_noise else None)
 
 
 class _Session:
     """A request with its drafter's options."""
 
-    __slots__ = ("_noise", "_request", "_width_cost")
+    __slots__ = ("_noise", "_request", "width")
 
-    def __init__(self, request: Any, width_cost: float | None, noise: Any) -> None:
-        self._request, self._width_cost, self._noise = request, width_cost, noise
+    def __init__(self, request: Any, width: Width | None, noise: Any) -> None:
+        self._request, self.width, self._noise = request, width, noise
 
-    def propose(self, budget: int) -> DraftTree:
-        return self._request.propose(budget, width_cost=self._width_cost, noise=self._noise)  # type: ignore[no-any-return]
+    def propose(self, budget: int, *, whole: bool = False) -> DraftTree:
+        """Return a tree. whole: fill the budget, though the drafter has a width cost; somebody else cuts, and learns."""
+        cost = None if whole or self.width is None else self.width.cost
+        return self._request.propose(budget, width_cost=cost, noise=self._noise)  # type: ignore[no-any-return]
 
     def extend(self, token_ids: Sequence[int]) -> None:
         self._request.extend(token_ids)

@@ -15,7 +15,7 @@ from penstock.tokenizer import vocabulary_from_huggingface
 
 __all__ = ["load", "load_with_numpy"]
 
-NUMPY_WIDTH_COST = 0.5  # one node is a matrix times a vector, which is read once; two nodes already cost several times as much
+NUMPY_WIDTH_COST = 0.13  # 9 nodes take twice as long as one, 33 nodes 5 times (benchmarks/end_to_end.py)
 
 
 def load(backend: str) -> Model:
