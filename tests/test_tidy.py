@@ -63,7 +63,9 @@ FRAMEWORKS = {
     "tqdm",
 }
 # These files are about a framework, and are imported when it is asked for; everywhere else the import stands in a function.
-FRAMEWORK_FILES = re.compile(r"bitmask/(torch|triton)\.py|models/transformers_\w+\.py|adapters/\w+\.py|compat/")
+FRAMEWORK_FILES = re.compile(
+    r"bitmask/(torch|triton)\.py|models/transformers_\w+\.py|adapters/\w+\.py|compat/|types_pydantic\.py"
+)
 
 
 @functools.cache

@@ -44,11 +44,12 @@ if TYPE_CHECKING:
     from penstock.generator import Generator
     from penstock.result import Done, PartialValue, Result, TextDelta
     from penstock.sampling import Sampling
-    from penstock.types import Choice, Ebnf, JsonSchema, Lark, Regex
+    from penstock.types import Call, Choice, Ebnf, JsonSchema, Lark, Regex
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Call": "types",
     "Choice": "types",
     "Done": "result",
     "Ebnf": "types",
@@ -66,6 +67,7 @@ _HOMES = {
 _MODULES = ("adapters", "decoding", "drafting", "models", "rewards")
 
 __all__ = [
+    "Call",
     "Choice",
     "CompiledGrammar",
     "DeadEndError",

@@ -4,12 +4,15 @@
     Choice, Literal, Enum, bool at the top       one of several texts, written as they are
     Regex, Ebnf, Lark, Grammar                   text that the grammar describes; the value is the text
     JsonSchema                                   JSON text; the value is what `json.loads` makes of it, or the given type
+    Call                                         the arguments of one of several functions; the value is a BoundCall
     everything else                              JSON text by the type's schema: Pydantic models, dataclasses, TypedDict,
-                                                 NamedTuple, Union, list, tuple, dict, int, float, dates, and the
+                                                 NamedTuple, Union, list, tuple, dict, set, int, float, Decimal, dates,
+                                                 durations, UUID, Path, generic types, constraints in Annotated, and the
                                                  arguments of a callable, as a dict
 
-Pydantic builds schemas and values where it is installed; otherwise `types_stdlib.py` does it for the standard library's
-types. Objects from types are closed: members that the type does not name would be dropped in silence.
+Pydantic builds schemas and values where it is installed (`types_pydantic.py`); otherwise `types_stdlib.py` does it for the
+standard library's types. What no schema can hold to its type is refused, with its place. Objects from types are closed:
+members that the type does not name would be dropped in silence.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from typing import Any, Literal
 
 from penstock.errors import OutputValidationError
 
-__all__ = ["Choice", "Ebnf", "JsonSchema", "Lark", "OutputSpec", "Regex", "describe", "json_schema_of"]
+__all__ = ["BoundCall", "Call", "Choice", "Ebnf", "JsonSchema", "Lark", "OutputSpec", "Regex", "describe", "json_schema_of"]
 
 
 @dataclass(frozen=True, init=False)
@@ -75,6 +78,34 @@ class Choice:
         object.__setattr__(self, "options", tuple(options))
         if not all(isinstance(option, str) and option for option in self.options) or not self.options:
             raise ValueError(f"`{list(self.options)}` is no choice; give at least one text, none of them empty")
+
+
+@dataclass(frozen=True)
+class BoundCall:
+    """A function and the arguments that were written for it; calling it runs it."""
+
+    function: Callable[..., Any]
+    arguments: Mapping[str, Any]
+
+    def __call__(self) -> Any:
+        """Call the function."""
+        return self.function(**self.arguments)
+
+
+@dataclass(frozen=True, init=False)
+class Call:
+    """A call of one of several functions, as JSON: the arguments by name, of several functions beside the name of one.
+
+    One function: `{"a": 1}`. Several: `{"name": "f", "arguments": {"a": 1}}`. The value is a `BoundCall`.
+    """
+
+    functions: tuple[Callable[..., Any], ...]
+
+    def __init__(self, *functions: Callable[..., Any]) -> None:
+        object.__setattr__(self, "functions", functions)
+        names = [getattr(function, "__name__", "") for function in functions]
+        if not names or not all(names) or len(set(names)) < len(names):
+            raise ValueError(f"`{names}` are no functions to choose from; give at least one, each with a name of its own")
 
 
 @dataclass(frozen=True)
@@ -145,6 +176,7 @@ _EXPLICIT: dict[type, Callable[[Any], OutputSpec]] = {
     Ebnf: lambda wanted: OutputSpec("Ebnf", lambda compiler: compiler.compile_ebnf(wanted.text, root=wanted.root), str),
     Lark: lambda wanted: OutputSpec("Lark", lambda compiler: compiler.compile_lark(wanted.text), str),
     Choice: lambda wanted: _choice_spec("Choice", {option: option for option in wanted.options}),
+    Call: lambda wanted: _call_spec(wanted),
 }
 
 
@@ -157,6 +189,8 @@ def _choices_of(output_type: Any) -> dict[str, Any] | None:
         values = (True, False)
     elif typing.get_origin(output_type) is Literal:
         values = typing.get_args(output_type)
+    elif isinstance(output_type, type) and issubclass(output_type, enum.Flag):
+        raise TypeError(f"`{_name(output_type)}` is no output type: members of a Flag combine; use a list of an Enum")
     elif isinstance(output_type, type) and issubclass(output_type, enum.Enum):
         values = tuple(output_type)
     else:
@@ -197,32 +231,65 @@ def _schema_and_parser(output_type: Any) -> tuple[dict[str, Any], Callable[[str]
     if inspect.isroutine(output_type):
         return _signature_schema_and_parser(output_type)
     try:
-        import pydantic
+        import pydantic  # noqa: F401
     except ImportError:
         return _stdlib_schema_and_parser(output_type)
-    try:
-        adapter: Any = pydantic.TypeAdapter(output_type)
-        schema = adapter.json_schema()
-    except pydantic.errors.PydanticUserError as error:
-        if error.code == "typed-dict-version":  # before Python 3.12, Pydantic takes typing_extensions' TypedDict only
-            return _stdlib_schema_and_parser(output_type)
-        raise TypeError(f"`{_name(output_type)}` is no output type: {error}") from error
-    return closed(schema), adapter.validate_json
+    from penstock import types_pydantic
+
+    found = types_pydantic.schema_and_parser(output_type)
+    if found is None:
+        return _stdlib_schema_and_parser(output_type)
+    return closed(found[0]), found[1]
 
 
 def _stdlib_schema_and_parser(output_type: Any) -> tuple[dict[str, Any], Callable[[str], Any]]:
-    from penstock import types_stdlib
+    from penstock import types_stdlib, types_text
 
-    return types_stdlib.schema_of(output_type), lambda text: types_stdlib.build(output_type, json.loads(text))
+    return types_stdlib.schema_of(output_type), lambda text: types_stdlib.build(output_type, types_text.loads(text))
 
 
 def _signature_schema_and_parser(function: Callable[..., Any]) -> tuple[dict[str, Any], Callable[[str], dict[str, Any]]]:
     """The arguments of a call, by name."""
     from penstock import types_stdlib
 
-    arguments = types_stdlib.signature_type(function)
+    arguments = types_stdlib.signature_type(function, _typed_dict())
     schema, parse = _schema_and_parser(arguments)
     return schema, lambda text: dict(parse(text))
+
+
+def _typed_dict() -> Any:
+    """What makes a TypedDict that Pydantic reads: before Python 3.12 that of typing_extensions, where Pydantic is there."""
+    try:
+        import pydantic  # noqa: F401
+        from typing_extensions import TypedDict
+    except ImportError:
+        return typing.TypedDict
+    return TypedDict
+
+
+def _call_spec(wanted: Call) -> OutputSpec:
+    if len(wanted.functions) == 1:
+        (function,) = wanted.functions
+        schema, parse = _signature_schema_and_parser(function)
+        return _call_of(schema, lambda text: BoundCall(function, parse(text)))
+    from penstock import types_stdlib
+
+    typed_dict, by_name = _typed_dict(), {function.__name__: function for function in wanted.functions}
+    calls = [
+        typed_dict(f"{name}_call", {"name": Literal[name], "arguments": types_stdlib.signature_type(function, typed_dict)})
+        for name, function in by_name.items()
+    ]
+    schema, parse = _schema_and_parser(typing.Union[tuple(calls)])  # noqa: UP007
+
+    def bound(text: str) -> BoundCall:
+        call = parse(text)
+        return BoundCall(by_name[call["name"]], dict(call["arguments"]))
+
+    return _call_of(schema, bound)
+
+
+def _call_of(schema: dict[str, Any], parse: Callable[[str], BoundCall]) -> OutputSpec:
+    return OutputSpec("Call", lambda compiler: compiler.compile_json_schema(schema), parse, is_json=True)
 
 
 def closed(schema: Any) -> Any:
