@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from penstock import cli
+from penstock.instances import excerpt, pointer_at
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = str(ROOT / "examples" / "order.schema.json")
@@ -137,6 +138,12 @@ def test_a_folder_without_a_model_is_said_in_a_line(penstock, tmp_path: Path) ->
 # check
 
 
+def mistake_of(told: Told) -> str:
+    """The line that says what is wrong with an instance; the text and a caret stand below it."""
+    (line,) = [line for line in told.out.splitlines() if "; expected " in line]
+    return line
+
+
 def test_check_passes_the_example(penstock) -> None:
     told = penstock("check", "--schema", SCHEMA, str(ROOT / "examples" / "order.json"))
     assert told.code == 0, told.out + told.err
@@ -161,7 +168,7 @@ def test_check_points_at_the_first_byte(penstock, write, text, place, found, exp
     path = write("instance.json", text)
     told = penstock("check", "--schema", SCHEMA, path)
     assert told.code == 1
-    line = told.out.splitlines()[-1]
+    line = mistake_of(told)
     assert line.startswith(f"{path}:{place}: {found}"), line
     assert expected in line.split("expected ")[1]
 
@@ -169,13 +176,115 @@ def test_check_points_at_the_first_byte(penstock, write, text, place, found, exp
 def test_check_counts_columns_in_characters(penstock, write) -> None:
     schema = write("schema.json", '{"type": "array", "items": {"enum": ["größe", "maß"]}}')
     told = penstock("check", "--schema", schema, write("instance.json", '["größe", "maß", "gr\\u00f6\\u00DFe", "ma"]'))
-    assert told.out.splitlines()[-1].endswith(':1:40: `"` is not allowed here; expected `\\` or `ß`')
+    assert mistake_of(told).endswith(':1:40: `"` is not allowed here; expected `\\` or `ß`')
 
 
 def test_check_reads_every_instance_and_stdin() -> None:
     command = [sys.executable, "-m", "penstock", "check", "--regex", "a+b", "-"]
     done = subprocess.run(command, input="aac\n", capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "-:1:3: `c` is not allowed here; expected `a` or `b`\n")
+    expected = "-:1:3: `c` is not allowed here; expected `a` or `b`\n    aac\n      ^\n"
+    assert (done.returncode, done.stdout) == (1, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"order_id": "1"}', "/order_id"),
+        ('{"größe": 1}', "the whole value"),
+        ('{"order_id": 1, "price": [', "/price"),
+    ],
+)
+def test_check_names_the_value_and_shows_the_line(penstock, write, text, place) -> None:
+    told = penstock("check", "--schema", SCHEMA, write("instance.json", "\n" + text))
+    line, caret = told.out.splitlines()[-2:]
+    assert line == f"    {text}"
+    column = int(mistake_of(told).split(":")[2])
+    assert caret == " " * (3 + column) + f"^  in {place}"
+
+
+def test_check_judges_the_value_and_not_its_whitespace(penstock, write) -> None:
+    schema = write("schema.json", '{"type": "array", "items": {"type": "integer"}}')
+    assert penstock("check", "--schema", schema, write("wide.json", "[ \n\n\t 1  ,   2 \r\n\r\n ]\n\n")).code == 0
+    told = penstock("check", "--schema", schema, write("wrong.json", "[1  ;"))
+    assert mistake_of(told).endswith("`;` is not allowed here; expected `,` or `]`")
+
+
+@pytest.mark.parametrize(
+    ("before", "pointer"),
+    [
+        (b"", ""),
+        (b"{", ""),
+        (b'{"a', ""),
+        (b'{"a"', ""),
+        (b'{"a":', "/a"),
+        (b'{"a": [1, {"b/c": "x,{', "/a/1/b~1c"),
+        (b'{"a": [1, {"b": "x"}', "/a/1"),
+        (b'{"a": [1, {"b": "x"}], ', ""),
+        (b'{"a": 1, "\\u0062": 2', "/b"),
+        (b"[[], [1], [", "/2/0"),
+        (b'["a:b", ', "/1"),
+        (b'{"": {"x": ', "//x"),
+    ],
+)
+def test_pointers_lead_to_the_open_value(before, pointer) -> None:
+    assert pointer_at(before) == pointer
+
+
+def test_long_lines_are_cut_around_the_place() -> None:
+    line, caret = excerpt(b"x\n" + b"a" * 500 + b"!" + b"b" * 500 + b"\ny", 502)
+    assert line == "…" + "a" * 60 + "!" + "b" * 59 + "…"
+    assert line[caret.index("^")] == "!"
+
+
+# show
+
+
+def test_show_draws_a_grammar(penstock, write) -> None:
+    told = penstock("show", write("g.ebnf", 'root ::= "a" x? | x+\nx ::= [0-9]{2,3} ","'), "--width", "80")
+    assert told.code == 0, told.err
+    assert told.out == (
+        "root:\n"
+        '  ╟─┬─ "a" ─┬─────┬─┬─▸\n'
+        "    │       ╰─ x ─╯ │\n"
+        "    ╰─┬─ x ─┬───────╯\n"
+        "      ╰──◂──╯\n"
+        "\n"
+        "x:\n"
+        '  ╟─┬─ [0-9] ─────────┬─ "," ─▸\n'
+        "    ╰─◂ 2 to 3 times ─╯\n"
+    )
+
+
+def test_show_draws_a_pattern_in_ascii(penstock) -> None:
+    told = penstock("show", "--regex", "(é|b)*c", "--ascii")
+    assert told.code == 0, told.err
+    assert told.out.isascii()
+    assert '"\\xe9"' in told.out
+    assert '"b"' in told.out
+
+
+def test_show_outlines_a_schema(penstock) -> None:
+    told = penstock("show", SCHEMA)
+    assert told.code == 0, told.err
+    first, *members = told.out.splitlines()
+    assert first == "object, no other members"
+    assert [member[3:].split(":")[0] for member in members] == ["order_id", "customer", "price", "city"]
+
+
+def test_show_falls_back_where_stdout_cannot_draw() -> None:
+    command = [sys.executable, "-m", "penstock", "show", "--regex", "a|b"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == b'|-+- "a" -+->'
+
+
+def test_show_says_what_is_wrong(penstock, write) -> None:
+    told = penstock("show", write("g.ebnf", "root ::= nowhere"))
+    assert told.code == 2
+    assert "nowhere" in told.err
+    assert penstock("show").code == 2
+    assert penstock("show", "--regex", "(a").code == 2
 
 
 def test_check_names_what_is_refused_and_what_only_annotates(penstock, write) -> None:

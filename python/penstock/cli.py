@@ -1,4 +1,4 @@
-"""The command line: `penstock generate`, `penstock check`, `penstock bench`.
+"""The command line: `penstock generate`, `penstock check`, `penstock show`, `penstock bench`.
 
 What was asked for goes to stdout; everything about it (times, verdicts of the run, errors) goes to stderr.
 Exit codes: 0 done; 1 the answer is no (an instance does not pass, a keyword is refused, the output could not be finished);
@@ -11,6 +11,7 @@ import argparse
 import importlib
 import importlib.metadata
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -20,12 +21,15 @@ from typing import Any
 
 import penstock
 from penstock.errors import GenerationError, GrammarError, LimitError, PenstockError
+from penstock.instances import excerpt, pointer_at
 
 __all__ = ["main"]
 
 OK, NO, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 _STOP = 256  # the stop token of the byte vocabulary, after its 256 bytes
 _CHUNK_BYTES = 65_536
+_WHITESPACE = b" \t\r\n"
+_ANY_WHITESPACE = 65_535  # the most that `max_whitespace` takes: an instance is judged as a value
 _MAX_CHARACTERS = 8  # beyond ASCII, that a message spells out
 DEFAULT_REWARD_WEIGHT = 20.0
 _BENCHMARKS = ("masks", "drafts", "lookaheads", "decode")
@@ -77,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_generate(commands)
     _add_check(commands)
+    _add_show(commands)
     _add_bench(commands)
     return parser
 
@@ -111,6 +116,16 @@ def _add_check(commands: Any) -> None:
     command.set_defaults(run=_check)
 
 
+def _add_show(commands: Any) -> None:
+    description = "Draw a grammar as railroad diagrams, a schema as an outline."
+    command = commands.add_parser("show", help="draw a grammar, a pattern or a schema", description=description)
+    group = _add_language(command, required=True)
+    group.add_argument("file", nargs="?", metavar="FILE", help="a schema (.json), Lark (.lark) or EBNF; `-` is EBNF on stdin")
+    command.add_argument("--width", type=_positive, default=None, metavar="N", help="columns; default: those of the terminal")
+    command.add_argument("--ascii", action="store_true", help="no box drawing; the default where stdout cannot show it")
+    command.set_defaults(run=_show)
+
+
 def _add_bench(commands: Any) -> None:
     command = commands.add_parser("bench", help="run a benchmark of a source tree", description="Run a benchmark.")
     command.add_argument("benchmark", choices=_BENCHMARKS)
@@ -118,12 +133,13 @@ def _add_bench(commands: Any) -> None:
     command.set_defaults(run=_bench)
 
 
-def _add_language(command: argparse.ArgumentParser, *, required: bool) -> None:
+def _add_language(command: argparse.ArgumentParser, *, required: bool) -> Any:
     group = command.add_mutually_exclusive_group(required=required)
     group.add_argument("--schema", metavar="FILE", help="JSON text that this JSON Schema accepts")
     group.add_argument("--regex", metavar="PATTERN", help="text that this regular expression matches as a whole")
     group.add_argument("--grammar", metavar="FILE", help="text of this EBNF grammar, from its rule `root`")
     group.add_argument("--lark", metavar="FILE", help="text of this grammar in Lark's notation")
+    return group
 
 
 def _positive(text: str) -> int:
@@ -341,24 +357,35 @@ class _Mistake:
     column: int
     byte: int | None
     allowed: str
+    offset: int = 0
 
     def told(self, name: str) -> str:
         found = "the text ends here" if self.byte is None else f"{_quoted_byte(self.byte)} is not allowed here"
         return f"{name}:{self.line}:{self.column}: {found}; expected {self.allowed}"
 
+    def shown(self, data: bytes, *, is_json: bool) -> list[str]:
+        """Return the line of the text with a caret, and the pointer of the JSON value that is open there."""
+        line, caret = excerpt(data, self.offset)
+        place = f"  in {pointer_at(data[: self.offset]) or 'the whole value'}" if is_json else ""
+        return [f"    {line}", f"    {caret}{place}"]
+
 
 def _check(options: argparse.Namespace) -> int:
     try:
-        compiled = _compile_for_bytes(options, strict=False)
+        compiled = _compile_for_bytes(options, strict=False, max_whitespace=_ANY_WHITESPACE)
     except (GrammarError, LimitError) as error:
         return _complain(_located(options, str(error)), UNUSABLE)
     num_refused = _print_report(compiled, everything=options.all) if options.schema is not None else 0
     num_wrong = 0
     for path in options.instances:
-        data, offset = _trimmed(_read(path, "instance"))
+        whole = _read(path, "instance")
+        data, offset = _trimmed(whole)
         mistake = _mistake(compiled, data, offset)
-        num_wrong += mistake is not None
-        print(f"{path}: passes" if mistake is None else mistake.told(path))
+        if mistake is None:
+            print(f"{path}: passes")
+            continue
+        num_wrong += 1
+        print("\n".join([mistake.told(path), *mistake.shown(whole, is_json=options.schema is not None)]))
     return NO if num_refused or num_wrong else OK
 
 
@@ -367,13 +394,13 @@ def _located(options: argparse.Namespace, message: str) -> str:
     return message if path is None else f"{path}: {message}"
 
 
-def _compile_for_bytes(options: argparse.Namespace, *, strict: bool = True) -> Any:
+def _compile_for_bytes(options: argparse.Namespace, *, strict: bool = True, max_whitespace: int | None = None) -> Any:
     """Compile the language for a vocabulary of 256 single bytes and a stop token, so that token ids are bytes."""
     vocabulary = [bytes([value]) for value in range(256)] + [b""]
     info = penstock.TokenizerInfo(vocabulary, stop_token_ids=[_STOP], special_token_ids=[_STOP])
     compiler: Any = penstock.GrammarCompiler(info)
     if options.schema is not None:
-        return compiler.compile_json_schema(_read_schema(options.schema), strict=strict)
+        return compiler.compile_json_schema(_read_schema(options.schema), strict=strict, max_whitespace=max_whitespace)
     if options.regex is not None:
         return compiler.compile_regex(options.regex)
     if options.grammar is not None:
@@ -401,7 +428,7 @@ def _mistake(compiled: Any, data: bytes, before: bytes = b"") -> _Mistake | None
         return None
     line, column = _place(before + data[:num_taken])
     byte = data[num_taken] if num_taken < len(data) else None
-    return _Mistake(line, column, byte, _allowed_next(matcher))
+    return _Mistake(line, column, byte, _allowed_next(matcher), len(before) + num_taken)
 
 
 def _place(before: bytes) -> tuple[int, int]:
@@ -413,6 +440,8 @@ def _place(before: bytes) -> tuple[int, int]:
 def _allowed_next(matcher: Any) -> str:
     """Say which characters may come next, as ranges, and whether the text may end."""
     allowed = _allowed_bytes(matcher)
+    if ord("\t") in allowed and len(allowed) > len(_WHITESPACE):  # between two symbols of JSON
+        allowed = [byte for byte in allowed if byte not in _WHITESPACE]
     ranges = _ranges([byte for byte in allowed if byte < 0x80])
     parts = [part for first, last in ranges for part in _quoted_range(first, last)]
     parts += _other_characters(matcher, [byte for byte in allowed if 0x80 <= byte < _STOP])
@@ -496,6 +525,47 @@ def _counted(rows: Sequence[Any]) -> str:
 def _print_rows(rows: Iterable[tuple[str, str, str]]) -> None:
     for pointer, keyword, reason in sorted(rows):
         print(f"  {pointer or '(root)'}  {keyword}" + (f": {reason}" if reason not in ("", "enforced") else ""))
+
+
+# show.
+
+
+def _show(options: argparse.Namespace) -> int:
+    from penstock import show
+
+    if options.file is not None:
+        kind = {".json": "schema", ".lark": "lark"}.get(Path(options.file).suffix, "grammar")
+        setattr(options, kind, options.file)
+    width = options.width or shutil.get_terminal_size().columns
+    try:
+        picture = _picture(show, options, width)
+    except (GrammarError, LimitError) as error:
+        return _complain(_located(options, str(error)), UNUSABLE)
+    if options.ascii or not _can_print(picture):
+        picture = show.to_ascii(picture)
+    print(picture, end="")
+    return OK
+
+
+def _picture(show: Any, options: argparse.Namespace, width: int) -> str:
+    """Draw what was asked for; what does not compile is a GrammarError."""
+    if options.schema is not None:
+        _compile_for_bytes(options, strict=False)
+        return str(show.show_schema(_read_schema(options.schema), width=width))
+    if options.regex is not None:
+        penstock.Grammar.from_regex(options.regex)
+        return str(show.show_regex(options.regex, width=width))
+    if options.lark is not None:
+        return str(show.show_grammar(penstock.Grammar.from_lark(_read_text(options.lark, "grammar")), width=width))
+    return str(show.show_grammar(penstock.Grammar.from_ebnf(_read_text(options.grammar, "grammar")), width=width))
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # bench.
