@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import jsonschema
@@ -58,6 +59,61 @@ def test_ebnf(case: Case) -> None:
     check_texts(compiler(INFO).compile(grammar), accept, reject)
     again = penstock.Grammar.from_ebnf(str(grammar))
     check_texts(compiler(INFO).compile(again), accept, reject)
+
+
+TAGS = read_cases("structural_tag")
+LONG_TOKENS = (b"<f", b"f=", b'{"', b"</", b"></", b"ab", b">x", b"\xc3\xa9", b"parameter", b"1<", b'">', b"</parameter>\n<")
+
+
+def pieces_of(text: str, special: list[str], info: penstock.TokenizerInfo) -> list[int]:
+    """Tokens that spell the text, the longest first; names of special tokens are those tokens."""
+    spellings = {info.token_bytes(token): token for token in range(256 + len(LONG_TOKENS))}
+    parts = re.split("(" + "|".join(map(re.escape, special)) + ")", text) if special else [text]
+    ids = []
+    for part in filter(None, parts):
+        if part in special:
+            ids.append(256 + len(LONG_TOKENS) + special.index(part))
+            continue
+        data = part.encode()
+        while data:
+            length = next(n for n in range(min(max(map(len, spellings)), len(data)), 0, -1) if data[:n] in spellings)
+            ids.append(spellings[data[:length]])
+            data = data[length:]
+    return ids
+
+
+def takes(compiled: penstock.CompiledGrammar, tokens: list[int], size: int) -> bool:
+    """Whether the tokens are a whole output, asked along the masks."""
+    matcher = penstock.Matcher(compiled)
+    for token in tokens:
+        allowed = token in mask_of(matcher, size)
+        assert matcher.accept_token(token) == allowed
+        if not allowed:
+            return False
+    return matcher.is_accepting()
+
+
+@named(TAGS)
+def test_structural_tags(case: Case) -> None:
+    special = case.json("special") if "special" in case.blocks else []
+    spellings = (*ALL_BYTES, *LONG_TOKENS, *(name.encode() for name in special), b"<stop>")
+    first = 256 + len(LONG_TOKENS)
+    special_ids = tuple(range(first, first + len(special)))
+    info = tokenizer_info(Vocabulary(spellings, stop_ids=(len(spellings) - 1,), special_ids=special_ids))
+    if "error" in case.blocks:
+        with pytest.raises(penstock.GrammarError) as caught:
+            compiler(info).compile_structural_tag(case.text("tag"))
+        assert not [part for part in case.values("error") if part not in str(caught.value)], str(caught.value)
+        return
+    grammar = penstock.Grammar.from_structural_tag(case.json("tag"))
+    for one in (grammar, penstock.Grammar.from_ebnf(str(grammar))):
+        compiled = compiler(info).compile(one)
+        for block, expected in (("accept", True), ("reject", False)):
+            for text in case.values(block):
+                tokens = pieces_of(text, special, info)
+                by_bytes = [[token] if token >= first else list(info.token_bytes(token)) for token in tokens]
+                for way in (tokens, [token for group in by_bytes for token in group]):
+                    assert takes(compiled, way, info.vocab_size) == expected, (text, way)
 
 
 SCHEMAS = [case for case in read_cases("matcher") if "schema" in case.blocks and "trace" not in case.blocks]

@@ -337,6 +337,6 @@ def test_vocabularies() -> None:
     assert penstock.TokenizerInfo(list(ALL_BYTES), stop_token_ids=[0]).vocab_size == 256
 
 
-@pytest.mark.parametrize("call", ["from_lark", "from_structural_tag"])
+@pytest.mark.parametrize("call", ["from_lark"])
 def test_front_ends_that_are_not_there_yet(call: str) -> None:
     assert caught(penstock.UnsupportedFeatureError, getattr(penstock.Grammar, call), "{}").code == "unsupported_front_end"

@@ -172,8 +172,13 @@ class Grammar:
         """Raise UnsupportedFeatureError (`unsupported_front_end`): Lark is not read yet; write EBNF."""
 
     @staticmethod
-    def from_structural_tag(_tag: Any) -> Grammar:
-        """Raise UnsupportedFeatureError (`unsupported_front_end`): not read yet; join grammars with `+` and `|`."""
+    def from_structural_tag(tag: Any, **options: Unpack[_JsonOptions]) -> Grammar:
+        """Return what a structural tag in XGrammar's notation describes.
+
+        tag: a dict, JSON text, or an object whose `model_dump()` is the dict; also the older `{"structures", "triggers"}`.
+        Options are those of the schemas in it. Members come in any order that these allow, whatever `any_order` says.
+        Raises GrammarSyntaxError, UnsupportedFeatureError and LimitError, the JSON pointer of the first mistake in `location`.
+        """
 
     @staticmethod
     def from_type(python_type: Any, **options: Unpack[_JsonOptions]) -> Grammar:
@@ -246,8 +251,8 @@ class GrammarCompiler:
     def compile_lark(self, text: str) -> CompiledGrammar:
         """Raise UnsupportedFeatureError; see `Grammar.from_lark`."""
 
-    def compile_structural_tag(self, tag: Any) -> CompiledGrammar:
-        """Raise UnsupportedFeatureError; see `Grammar.from_structural_tag`."""
+    def compile_structural_tag(self, tag: Any, **options: Unpack[_JsonOptions]) -> CompiledGrammar:
+        """Compile a structural tag; see `Grammar.from_structural_tag`. Special tokens that its texts name are those tokens."""
 
     @property
     def size_bytes(self) -> int:

@@ -67,6 +67,20 @@ pub enum Expr {
         /// How its texts are spelt.
         options: Arc<JsonOptions>,
     },
+    /// A string that the schema accepts, as it is: without quotes and escapes.
+    SchemaText {
+        /// The schema, a JSON object or boolean.
+        schema: Arc<Value>,
+        /// How the schema is read.
+        options: Arc<JsonOptions>,
+    },
+    /// What a structural tag describes; see [`Grammar::expand_tags`].
+    StructuralTag {
+        /// The tag.
+        tag: Arc<Value>,
+        /// The options of its schemas.
+        options: Arc<JsonOptions>,
+    },
     /// Texts that every part matches. Parts must be regular.
     And(Vec<ExprId>),
     /// Texts that the part doesn't match. It must be regular.
@@ -117,6 +131,30 @@ impl Expr {
             Expr::Dispatch { bodies, .. } => bodies,
             Expr::Repeat { body, .. } | Expr::Not(body) => std::slice::from_ref(body),
             _ => &[],
+        }
+    }
+}
+
+impl Expr {
+    /// The expression over other parts and rules.
+    pub(crate) fn moved(&self, part: impl Fn(ExprId) -> ExprId, rule: impl Fn(RuleId) -> RuleId) -> Expr {
+        let all = |ids: &[ExprId]| ids.iter().map(|&id| part(id)).collect();
+        match self {
+            Expr::Sequence(parts) => Expr::Sequence(all(parts)),
+            Expr::Choice(parts) => Expr::Choice(all(parts)),
+            Expr::And(parts) => Expr::And(all(parts)),
+            Expr::Not(body) => Expr::Not(part(*body)),
+            Expr::Dispatch { dispatch, bodies } => Expr::Dispatch {
+                dispatch: dispatch.clone(),
+                bodies: all(bodies),
+            },
+            Expr::Repeat { body, min, max } => Expr::Repeat {
+                body: part(*body),
+                min: *min,
+                max: *max,
+            },
+            Expr::Rule(called) => Expr::Rule(rule(*called)),
+            leaf => leaf.clone(),
         }
     }
 }
@@ -278,25 +316,8 @@ impl GrammarBuilder {
     pub fn import(&mut self, other: &Grammar) -> RuleId {
         let rules: Vec<RuleId> = other.rules.iter().map(|rule| self.fresh_rule(&rule.name)).collect();
         let base = self.exprs.len() as u32;
-        let moved = |ids: &[ExprId]| ids.iter().map(|id| ExprId(id.0 + base)).collect();
         for expr in &other.exprs {
-            let copy = match expr {
-                Expr::Sequence(parts) => Expr::Sequence(moved(parts)),
-                Expr::Choice(parts) => Expr::Choice(moved(parts)),
-                Expr::And(parts) => Expr::And(moved(parts)),
-                Expr::Not(body) => Expr::Not(ExprId(body.0 + base)),
-                Expr::Dispatch { dispatch, bodies } => Expr::Dispatch {
-                    dispatch: dispatch.clone(),
-                    bodies: moved(bodies),
-                },
-                Expr::Repeat { body, min, max } => Expr::Repeat {
-                    body: ExprId(body.0 + base),
-                    min: *min,
-                    max: *max,
-                },
-                Expr::Rule(rule) => Expr::Rule(rules[rule.index()]),
-                leaf => leaf.clone(),
-            };
+            let copy = expr.moved(|id| ExprId(id.0 + base), |rule| rules[rule.index()]);
             self.exprs.push(copy);
         }
         for (rule, &copy) in other.rules.iter().zip(&rules) {

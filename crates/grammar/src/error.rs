@@ -27,6 +27,8 @@ pub struct Problem {
     pub column: usize,
     /// What is wrong: lower case, values in backticks.
     pub message: String,
+    /// JSON pointer of the mistake, where the text is JSON that was read; else empty.
+    pub pointer: String,
     /// The way out.
     pub hint: String,
     /// The line with a caret under the place; empty without a place.
@@ -40,8 +42,17 @@ impl Problem {
             line: 0,
             column: 0,
             message: message.into(),
+            pointer: String::new(),
             hint: hint.into(),
             snippet: String::new(),
+        }
+    }
+
+    /// A mistake at a JSON pointer.
+    pub fn at_pointer(pointer: String, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+        Problem {
+            pointer,
+            ..Problem::without_place(message, hint)
         }
     }
 
@@ -55,6 +66,7 @@ impl Problem {
             line: before.matches('\n').count() + 1,
             column: column + 1,
             message: message.into(),
+            pointer: String::new(),
             hint: hint.into(),
             snippet: snippet(text[line_start..line_end].trim_end_matches('\r'), column),
         }
@@ -81,6 +93,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.line > 0 {
             write!(f, "{}:{}: ", self.line, self.column)?;
+        }
+        if !self.pointer.is_empty() {
+            write!(f, "at `{}`: ", self.pointer)?;
         }
         write!(f, "{}; {}", self.message, self.hint)?;
         for line in self.snippet.lines() {

@@ -12,11 +12,13 @@ mod lower;
 mod options;
 mod passes;
 mod print;
+mod schema_text;
 mod tokens;
 
 pub use ast::{Dispatch, Expr, ExprId, Grammar, GrammarBuilder, Rule, RuleId};
 pub use error::{GrammarError, GrammarErrorKind, Problem};
 pub use frontends::ebnf::MAX_GRAMMAR_NESTING;
+pub use frontends::structural_tag::{Specials, MAX_TAG_NESTING};
 pub use lower::{lower, lower_with, LowerLimits, Lowered, Symbol};
 pub use options::{JsonOptions, Whitespace};
 pub use penstock_automata::Dialect;

@@ -6,6 +6,7 @@
 use crate::ast::{Dispatch, Expr, ExprId, Grammar, RuleId};
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
 use crate::frontends::regex::compile_pattern;
+use crate::frontends::structural_tag::Specials;
 use crate::options::JsonOptions;
 use crate::passes::components::{components, Components};
 use crate::passes::nullable::nullable;
@@ -13,6 +14,7 @@ use crate::passes::productive::productive;
 use crate::passes::reachable::{reachable, Reachable};
 use crate::passes::regular::{shapes, why_not_regular, Shapes};
 use crate::passes::self_recursion::iterate_self_recursion;
+use crate::schema_text::strings_of;
 use penstock_automata::{Limit, RegexId, Regexes, ScanWord};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -97,6 +99,9 @@ pub fn lower(grammar: &Grammar, regexes: &mut Regexes) -> Result<Lowered, Gramma
 /// # Errors
 /// *And* or *not* over parts that are not regular; an empty language; the limits of [`LowerLimits`] and those of `regexes`.
 pub fn lower_with(grammar: &Grammar, regexes: &mut Regexes, limits: &LowerLimits) -> Result<Lowered, GrammarError> {
+    if grammar.has_tags() {
+        return lower_with(&grammar.expand_tags(&Specials::default())?, regexes, limits);
+    }
     check_depth(grammar, limits)?;
     let mut grammar = grammar.clone();
     let rules = reachable(&grammar).rules;
@@ -202,6 +207,14 @@ enum Kept {
     Part(ExprId),
 }
 
+/// Whether what the expression matches is a term of its own, which the passes ask for.
+fn has_language(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Regex { .. } | Expr::SchemaText { .. } | Expr::And(_) | Expr::Not(_)
+    )
+}
+
 struct Lowering<'g> {
     grammar: &'g Grammar,
     regexes: &'g mut Regexes,
@@ -240,7 +253,7 @@ impl<'g> Lowering<'g> {
     /// The terms that the productive and nullable passes ask for.
     fn lower_regular_leaves(&mut self, used: &Reachable) -> Result<(), GrammarError> {
         for i in (0..self.grammar.exprs.len()).filter(|&i| used.exprs[i]) {
-            if matches!(self.grammar.exprs[i], Expr::Regex { .. } | Expr::And(_) | Expr::Not(_)) {
+            if has_language(&self.grammar.exprs[i]) {
                 self.lower_expr(ExprId(i as u32), Mode::Flat)?;
             }
         }
@@ -330,7 +343,7 @@ impl<'g> Lowering<'g> {
                     push(body, Mode::Flat);
                 }
             }
-            Expr::And(_) | Expr::Not(_) | Expr::Regex { .. } if mode == Mode::Calls => push(id, Mode::Flat),
+            expr if mode == Mode::Calls && has_language(expr) => push(id, Mode::Flat),
             // The first part is built first, so that symbols are numbered in the order of the text.
             expr => expr.children().iter().rev().for_each(|&child| push(child, mode)),
         }
@@ -344,7 +357,7 @@ impl<'g> Lowering<'g> {
     fn build(&mut self, id: ExprId, mode: Mode) -> Result<RegexId, GrammarError> {
         let grammar = self.grammar;
         let parts: Vec<RegexId> = match grammar.expr(id) {
-            Expr::And(_) | Expr::Not(_) | Expr::Regex { .. } if mode == Mode::Calls => {
+            expr if mode == Mode::Calls && has_language(expr) => {
                 return Ok(match self.shapes.exprs[id.index()].positive {
                     true => self.built(id, Mode::Flat),
                     false => self.call_kept(Kept::Part(id), id),
@@ -370,7 +383,12 @@ impl<'g> Lowering<'g> {
                 let term = compile_pattern(self.regexes, pattern, *dialect)?;
                 self.live(term)?
             }
+            Expr::SchemaText { schema, options } => {
+                let term = strings_of(self.regexes, schema, options)?;
+                self.live(term)?
+            }
             Expr::Rule(rule) => self.call(*rule, mode),
+            Expr::StructuralTag { .. } => unreachable!("tags were expanded"),
             Expr::Dispatch { dispatch, .. } => self.dispatch(dispatch, &parts),
             Expr::JsonSchema { schema, options } => {
                 let number = self.schema_number(schema, options);

@@ -1,8 +1,10 @@
 //! Grammars as EBNF that parses back to the same language. The root is printed first and is called `root`.
 use crate::ast::{Dispatch, Expr, ExprId, Grammar, RuleId};
 use crate::frontends::regex::dialect_name;
+use crate::options::JsonOptions;
 use penstock_automata::{CharSet, Dialect, INFINITE, MAX_CHAR};
 use rustc_hash::FxHashSet;
+use serde_json::Value;
 use std::fmt::{self, Write};
 
 /// How tightly a form binds: a part that binds less than its place asks for is put in brackets.
@@ -151,18 +153,9 @@ fn print_leaf(grammar: &Grammar, leaf: &Expr, names: &[String], out: &mut String
             }
             out.push(')');
         }
-        Expr::JsonSchema { schema, options } => {
-            out.push_str("JsonSchema(");
-            out.push_str(&schema.to_string());
-            for (name, value) in options.printed() {
-                out.push_str(&format!(", {name}="));
-                match value.as_str() {
-                    Some(text) => push_quoted(text, out),
-                    None => out.push_str(&value.to_string()),
-                }
-            }
-            out.push(')');
-        }
+        Expr::JsonSchema { schema, options } => push_json("JsonSchema", schema, options, out),
+        Expr::SchemaText { schema, options } => push_json("SchemaText", schema, options, out),
+        Expr::StructuralTag { tag, options } => push_json("StructuralTag", tag, options, out),
         Expr::Dispatch { dispatch, bodies } => push_dispatch(grammar, dispatch, bodies, names, out),
         Expr::Token(ids) => push_ids("Token", ids, out),
         Expr::ExcludeToken(ids) => push_ids("ExcludeToken", ids, out),
@@ -181,6 +174,18 @@ fn print_leaf(grammar: &Grammar, leaf: &Expr, names: &[String], out: &mut String
         Expr::And(_) => out.push_str("~[]"),
         _ => out.push_str("\"\""),
     }
+}
+
+fn push_json(name: &str, value: &Value, options: &JsonOptions, out: &mut String) {
+    out.push_str(&format!("{name}({value}"));
+    for (name, value) in options.printed() {
+        out.push_str(&format!(", {name}="));
+        match value.as_str() {
+            Some(text) => push_quoted(text, out),
+            None => out.push_str(&value.to_string()),
+        }
+    }
+    out.push(')');
 }
 
 fn push_dispatch(grammar: &Grammar, dispatch: &Dispatch, bodies: &[ExprId], names: &[String], out: &mut String) {

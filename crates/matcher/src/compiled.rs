@@ -6,7 +6,7 @@ use crate::stack::Stack;
 use crate::techniques::{Technique, Techniques};
 use crate::vocabulary::Vocabulary;
 use penstock_automata::{CharSet, Limit, RegexId, Regexes};
-use penstock_grammar::{lower_with, Grammar, GrammarError, JsonOptions, LowerLimits, Lowered, Symbol};
+use penstock_grammar::{lower_with, Grammar, GrammarError, JsonOptions, LowerLimits, Lowered, Specials, Symbol};
 use penstock_schema::{Report, SchemaError, SchemaMachine};
 use penstock_tokens::TokenizerInfo;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,7 +77,11 @@ impl CompiledGrammar {
     ) -> Result<CompiledGrammar, CompileError> {
         let vocabulary = Vocabulary::of(&info);
         let mut schemas = SchemaMachine::new();
-        let mut lowered = lower_with(grammar, &mut schemas.regexes, &limits_of(techniques))?;
+        let limits = limits_of(techniques);
+        let mut lowered = match grammar.has_tags() {
+            true => lower_with(&grammar.expand_tags(&special_names(&info))?, &mut schemas.regexes, &limits)?,
+            false => lower_with(grammar, &mut schemas.regexes, &limits)?,
+        };
         resolve_tokens(&mut lowered.symbols, &info)?;
         let (mut roots, mut styles) = (Vec::new(), Vec::<Style>::new());
         for (schema, options) in &lowered.schemas {
@@ -149,6 +153,12 @@ impl CompiledGrammar {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The special tokens that the texts of structural tags mean.
+fn special_names(info: &TokenizerInfo) -> Specials {
+    let names = info.special_token_ids().iter().map(|&id| info.spelling(id));
+    Specials::new(names.filter_map(|name| std::str::from_utf8(name).ok().map(str::to_owned)))
 }
 
 fn limits_of(techniques: Techniques) -> LowerLimits {

@@ -54,7 +54,10 @@ pub fn grammar(error: &GrammarError) -> PyErr {
             details.set_item("configured", reached.configured)?;
         }
         if let Some(first) = error.problems.first() {
-            details.set_item("location", (first.line, first.column))?;
+            match first.pointer.is_empty() {
+                true => details.set_item("location", (first.line, first.column))?,
+                false => details.set_item("location", &first.pointer)?,
+            }
         }
         let problems = error
             .problems

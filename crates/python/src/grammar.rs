@@ -110,6 +110,19 @@ fn schema_value(schema: &Bound<'_, PyAny>) -> PyResult<serde_json::Value> {
     json_value::from_object(&types.getattr("json_schema_of")?.call1((schema,))?)
 }
 
+/// A structural tag as dict, JSON text, or the model of another library.
+fn tag_value(tag: &Bound<'_, PyAny>) -> PyResult<serde_json::Value> {
+    if let Ok(text) = tag.cast::<PyString>() {
+        return json_value::from_text(text.to_str()?);
+    }
+    if tag.is_instance_of::<PyDict>() {
+        return json_value::from_object(tag);
+    }
+    let known = PyDict::new(tag.py());
+    known.set_item("by_alias", true)?;
+    json_value::from_object(&tag.call_method("model_dump", (), Some(&known))?)
+}
+
 fn built(result: Result<grammar::Grammar, grammar::GrammarError>) -> PyResult<Grammar> {
     result.map(Grammar::from).map_err(|error| errors::grammar(&error))
 }
@@ -161,13 +174,14 @@ impl Grammar {
         ))
     }
 
-    /// A structural tag in XGrammar's JSON format.
+    /// A structural tag in XGrammar's JSON format: a dict, JSON text, or an object whose `model_dump()` is the dict.
+    ///
+    /// Options are those of `compile_json_schema` and hold for every schema in the tag; `any_order` there frees the order of members.
+    /// Raises GrammarSyntaxError, UnsupportedFeatureError, LimitError, with the JSON pointer of the mistake as `location`.
     #[staticmethod]
-    fn from_structural_tag(_tag: &Bound<'_, PyAny>) -> PyResult<Grammar> {
-        Err(not_yet(
-            "the structural tag front end",
-            "concatenate Grammar.from_ebnf and Grammar.from_json_schema parts with +",
-        ))
+    #[pyo3(signature = (tag, **options))]
+    fn from_structural_tag(tag: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Grammar> {
+        built(grammar::Grammar::from_structural_tag(tag_value(tag)?, json_options(options)?))
     }
 
     /// JSON texts of the values of a Python type.
@@ -305,6 +319,8 @@ fn fingerprint(grammar: &grammar::Grammar) -> u64 {
             grammar::Expr::Text(text) => text.hash(&mut hasher),
             grammar::Expr::Regex { pattern, .. } => pattern.hash(&mut hasher),
             grammar::Expr::JsonSchema { schema, .. } => hash_value(schema, &mut hasher),
+            grammar::Expr::SchemaText { schema, .. } => hash_value(schema, &mut hasher),
+            grammar::Expr::StructuralTag { tag, .. } => hash_value(tag, &mut hasher),
             grammar::Expr::Dispatch { dispatch, .. } => dispatch.hash(&mut hasher),
             _ => {}
         }
@@ -397,9 +413,15 @@ impl GrammarCompiler {
         self.compile_grammar(py, &Grammar::from_lark(text)?.inner)
     }
 
-    /// Compiles a structural tag.
-    fn compile_structural_tag(&self, py: Python<'_>, tag: &Bound<'_, PyAny>) -> PyResult<CompiledGrammar> {
-        self.compile_grammar(py, &Grammar::from_structural_tag(tag)?.inner)
+    /// Compiles a structural tag; as `Grammar.from_structural_tag` reads it. Special tokens that its texts name are those tokens.
+    #[pyo3(signature = (tag, **options))]
+    fn compile_structural_tag(
+        &self,
+        py: Python<'_>,
+        tag: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<CompiledGrammar> {
+        self.compile_grammar(py, &Grammar::from_structural_tag(tag, options)?.inner)
     }
 
     /// Memory of the grammars that are remembered, approximately.

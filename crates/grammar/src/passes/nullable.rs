@@ -8,7 +8,9 @@ pub(crate) fn nullable(grammar: &Grammar, used: &[bool], terms: &[Option<RegexId
     least_fixpoint(grammar, used, |id, expr| match expr {
         Expr::Text(text) => text.is_empty(),
         Expr::Dispatch { .. } => true,
-        Expr::Regex { .. } | Expr::And(_) | Expr::Not(_) => terms[id.index()].is_some_and(|term| regexes.is_nullable(term)),
+        Expr::Regex { .. } | Expr::SchemaText { .. } | Expr::And(_) | Expr::Not(_) => {
+            terms[id.index()].is_some_and(|term| regexes.is_nullable(term))
+        }
         _ => false,
     })
 }

@@ -9,7 +9,7 @@ pub(crate) fn productive(grammar: &Grammar, used: &[bool], terms: &[Option<Regex
     least_fixpoint(grammar, used, |id, expr| match expr {
         Expr::Class(set) => !set.is_empty(),
         Expr::Token(ids) => !ids.is_empty(),
-        Expr::Regex { .. } | Expr::And(_) | Expr::Not(_) => terms[id.index()] != Some(RegexId::NEVER),
+        Expr::Regex { .. } | Expr::SchemaText { .. } | Expr::And(_) | Expr::Not(_) => terms[id.index()] != Some(RegexId::NEVER),
         _ => true,
     })
 }

@@ -40,6 +40,9 @@ const LEAF: Shape = Shape {
     depth: 1,
 };
 
+/// What the strings of a schema count for.
+const SCHEMA_SIZE: u64 = 64;
+
 const EXTERNAL: Shape = Shape { regular: false, ..LEAF };
 
 /// `order`: rules after what they call, but for circles; `recursive`: those in circles.
@@ -77,6 +80,11 @@ fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> 
             positive: !may_assert(pattern),
             ..sized(pattern.len())
         },
+        Expr::SchemaText { .. } => Shape {
+            positive: false,
+            size: SCHEMA_SIZE,
+            ..LEAF
+        },
         Expr::Class(_) => LEAF,
         Expr::Rule(rule) if recursive[rule.index()] => EXTERNAL,
         Expr::Rule(rule) => exprs[grammar.rule(*rule).body.index()],
@@ -85,9 +93,12 @@ fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> 
             let texts = texts.into_iter().flatten().map(String::len).sum();
             together(sized(texts), bodies.iter().map(|body| exprs[body.index()]), 1)
         }
-        Expr::JsonSchema { .. } | Expr::Token(_) | Expr::TokenText(_) | Expr::ExcludeToken(_) | Expr::ExcludeNamed { .. } => {
-            EXTERNAL
-        }
+        Expr::JsonSchema { .. }
+        | Expr::StructuralTag { .. }
+        | Expr::Token(_)
+        | Expr::TokenText(_)
+        | Expr::ExcludeToken(_)
+        | Expr::ExcludeNamed { .. } => EXTERNAL,
         expr => {
             let parts = expr.children().iter().map(|child| exprs[child.index()]);
             let level = u32::from(!matches!(expr, Expr::Sequence(_)));
@@ -128,7 +139,7 @@ pub(crate) fn why_not_regular(grammar: &Grammar, id: ExprId, recursive: &[bool])
                 return format!("the rule `{}`, which calls itself", grammar.rule(*rule).name);
             }
             Expr::Rule(rule) => stack.push(grammar.rule(*rule).body),
-            Expr::JsonSchema { .. } => return "a JSON schema".to_owned(),
+            Expr::JsonSchema { .. } | Expr::StructuralTag { .. } => return "a JSON schema".to_owned(),
             Expr::Token(_) | Expr::TokenText(_) | Expr::ExcludeToken(_) | Expr::ExcludeNamed { .. } => {
                 return "a token".to_owned()
             }

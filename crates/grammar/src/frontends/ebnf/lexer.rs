@@ -247,7 +247,8 @@ impl<'a> Lexer<'a, '_> {
         match self.lexemes.as_slice() {
             [.., last] if last.kind == Kind::Sign('=') => true,
             [.., before, last] => {
-                matches!(&before.kind, Kind::Word(word) if word == "JsonSchema") && last.kind == Kind::Sign('(')
+                matches!(&before.kind, Kind::Word(word) if ["JsonSchema", "SchemaText", "StructuralTag"].contains(&word.as_str()))
+                    && last.kind == Kind::Sign('(')
             }
             _ => false,
         }

@@ -5,6 +5,7 @@ use super::lexer::Kind;
 use super::parser::{GiveUp, Parser};
 use crate::ast::{Expr, ExprId};
 use crate::frontends::regex::{compile_pattern, dialect_named, DIALECT_NAMES};
+use crate::frontends::structural_tag::{read_tag, Specials};
 use crate::options::JsonOptions;
 use crate::tokens::TokenNames;
 use penstock_automata::{Dialect, Regexes};
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub(super) enum Macro {
     Regex,
     JsonSchema,
+    SchemaText,
+    StructuralTag,
     Token,
     ExcludeToken,
     TagDispatch,
@@ -28,6 +31,8 @@ impl Macro {
         Some(match word {
             "Regex" => Macro::Regex,
             "JsonSchema" => Macro::JsonSchema,
+            "SchemaText" => Macro::SchemaText,
+            "StructuralTag" => Macro::StructuralTag,
             "Token" => Macro::Token,
             "ExcludeToken" => Macro::ExcludeToken,
             "TagDispatch" => Macro::TagDispatch,
@@ -60,7 +65,8 @@ pub(super) fn read_macro(parser: &mut Parser, which: Macro, name: &str, offset: 
     let arguments = read_arguments(parser, offset)?;
     match which {
         Macro::Regex => regex(parser, arguments, offset),
-        Macro::JsonSchema => json_schema(parser, arguments, offset),
+        Macro::JsonSchema => json_schema(parser, arguments, offset, name),
+        Macro::SchemaText | Macro::StructuralTag => json_schema(parser, arguments, offset, name),
         Macro::Token => tokens(parser, arguments, offset),
         _ => excluded_tokens(parser, arguments),
     }
@@ -148,12 +154,13 @@ fn is_flags(text: &str) -> bool {
     text.chars().all(|flag| "ims".contains(flag))
 }
 
-fn json_schema(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result<ExprId, GiveUp> {
+/// `JsonSchema(...)`, `SchemaText(...)`, `StructuralTag(...)`: JSON, and how its schemas are read.
+fn json_schema(parser: &mut Parser, arguments: Vec<Argument>, offset: usize, macro_name: &str) -> Result<ExprId, GiveUp> {
     let (mut schema, mut options) = (None, JsonOptions::default());
     for Argument { name, value, offset } in arguments {
         match name {
             None if schema.is_none() => schema = Some(read_schema(parser, value, offset)?),
-            None => return unknown_argument(parser, None, "JsonSchema", offset),
+            None => return unknown_argument(parser, None, macro_name, offset),
             Some(name) => {
                 if let Err(message) = options.set(&name, &value) {
                     return parser.fail(offset, message, format!("the options are {}", JsonOptions::NAMES));
@@ -162,10 +169,21 @@ fn json_schema(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> 
         }
     }
     let Some(schema) = schema else {
-        return parser.fail(offset, "`JsonSchema` needs a schema", "write `JsonSchema({...})`");
+        let hint = format!("write `{macro_name}({{...}})`");
+        return parser.fail(offset, format!("`{macro_name}` needs a schema"), hint);
     };
     let (schema, options) = (Arc::new(schema), Arc::new(options));
-    Ok(parser.builder.add(Expr::JsonSchema { schema, options }))
+    Ok(parser.builder.add(match macro_name {
+        "SchemaText" => Expr::SchemaText { schema, options },
+        "StructuralTag" => {
+            if let Err(error) = read_tag(&schema, &options, &Specials::default()) {
+                parser.mistakes.nested(offset, error);
+                return Err(GiveUp);
+            }
+            Expr::StructuralTag { tag: schema, options }
+        }
+        _ => Expr::JsonSchema { schema, options },
+    }))
 }
 
 /// A schema stands there as JSON, or as a text that holds JSON.
