@@ -39,7 +39,7 @@ from penstock.errors import (
 )
 
 if TYPE_CHECKING:
-    from penstock import adapters, decoding, drafting, models, rewards
+    from penstock import adapters, decoding, drafting, models, rewards, tools
     from penstock.bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
     from penstock.generator import Generator
     from penstock.result import Done, PartialValue, Result, TextDelta
@@ -64,7 +64,7 @@ _HOMES = {
     "allocate_token_bitmask": "bitmask",
     "apply_token_bitmask_inplace": "bitmask",
 }
-_MODULES = ("adapters", "decoding", "drafting", "models", "rewards")
+_MODULES = ("adapters", "decoding", "drafting", "models", "rewards", "tools")
 
 __all__ = [
     "Call",
@@ -110,6 +110,7 @@ __all__ = [
     "fill_next_token_bitmasks",
     "models",
     "rewards",
+    "tools",
 ]
 
 
