@@ -4,7 +4,7 @@
     import penstock.compat.llguidance as llguidance
 
 The names, arguments and shapes are theirs, the masks are Penstock's. What a shim cannot do exactly as asked it refuses by
-name; where the two differ on purpose, the head of the shim says so. Nothing of Penstock
+name; where the two differ on purpose, `docs/guides/coming-from.md` says so. Nothing of Penstock
 depends on these modules.
 """
 

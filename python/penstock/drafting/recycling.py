@@ -110,7 +110,7 @@ class _Session:
         pass
 
     def _grow(self, root: int, budget: int) -> tuple[list[int], list[int], list[float], list[float]]:
-        """Return tokens, parents and log-beliefs given the parent of a best-first tree; and its path beliefs, without node 0."""
+        """Return tokens, parents and log-beliefs given the parent of a best-first tree, and path beliefs, without node 0."""
         shares = [hit / self._successors.num_trials for hit in self._successors.hits]
         token_ids, parents, logprobs = [root], [-1], [0.0]
         beliefs: list[float] = []
