@@ -36,6 +36,7 @@ from reference.json_text import parse
 VALUES_PER_SCHEMA = 40
 LONG_NUMBER = re.compile(rb"[0-9.]{16}|[eE][-+]?[0-9]{2}")  # the judges compute with floats
 Report = tuple[Counter[str], list[dict[str, Any]]]
+Limits = dict[str, int] | None
 
 
 class Judges:
@@ -93,19 +94,23 @@ def numbers_respelled(rng: random.Random, value: Any) -> str:
     return json.dumps(value)
 
 
-def check_schema(seed: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+def check_schema(seed: int, counts: Counter[str], limits: Limits = None) -> Iterator[dict[str, Any]]:
     """The disagreements about one schema; what was seen is counted."""
     rng = random.Random(seed)
     schema = Drawing(rng, rng.choice(["2020-12"] * 4 + list(DRAFTS)), rng.choice((3, 6, 9, 14))).document()
     values = [near(rng, schema, schema) for _ in range(VALUES_PER_SCHEMA // 2)]
     values += [mutated(rng, rng.choice(values)) for _ in range(VALUES_PER_SCHEMA // 2)]
-    compiled = compile_or_none(schema, counts)
+    compiled = compile_or_none(schema, counts, limits)
     if compiled is None and not counts.pop("empty now", 0):
         return
     judges = Judges(schema)
     for value in values:
         text = spelled(rng, value)
-        wanted, found = judges.verdict(value), compiled is not None and takes(compiled, text)
+        try:
+            wanted, found = judges.verdict(value), compiled is not None and takes(compiled, text)
+        except penstock.LimitError:
+            counts["values ended by a limit"] += 1
+            continue
         counts["pairs"] += 1
         if wanted is None:
             counts["judges differ"] += 1
@@ -117,10 +122,10 @@ def check_schema(seed: int, counts: Counter[str]) -> Iterator[dict[str, Any]]:
         yield from check_walk(seed, schema, compiled, judges, counts)
 
 
-def compile_or_none(schema: Any, counts: Counter[str]) -> penstock.CompiledGrammar | None:
+def compile_or_none(schema: Any, counts: Counter[str], limits: Limits) -> penstock.CompiledGrammar | None:
     """None where the schema is refused, or empty (then the count `empty now` is set: no value may be valid)."""
     try:
-        compiled = penstock.GrammarCompiler(INFO).compile_json_schema(schema)
+        compiled = penstock.GrammarCompiler(INFO).compile_json_schema(schema, limits=limits)
     except penstock.EmptyLanguageError:
         counts["empty now"] = 1
         counts["schemas without a value"] += 1
@@ -134,7 +139,21 @@ def compile_or_none(schema: Any, counts: Counter[str]) -> penstock.CompiledGramm
 
 def takes(compiled: penstock.CompiledGrammar, text: str) -> bool:
     matcher = penstock.Matcher(compiled)
-    return matcher.accept_bytes(text.encode()) and matcher.is_accepting()
+    data = text.encode()
+    try:
+        return matcher.accept_bytes(data) and matcher.is_accepting()
+    except penstock.LimitError:
+        answers = {answer(matcher, data[:1]), answer(penstock.Matcher(compiled), data[:1])} - {None}
+        assert len(answers) < 2, "the matcher is as it was"
+        raise
+
+
+def answer(matcher: penstock.Matcher, data: bytes) -> bool | None:
+    """Whether the bytes are taken; None where a limit is met, which what was learned before may prevent the next time."""
+    try:
+        return matcher.accept_bytes(data)
+    except penstock.LimitError:
+        return None
 
 
 def check_walk(
@@ -156,25 +175,25 @@ def check_walk(
         yield {"seed": seed, "schema": schema, "text": text.decode(), "valid": False, "written": True}
 
 
-def run_share(arguments: tuple[int, int]) -> Report:
+def run_share(arguments: tuple[int, int, Limits]) -> Report:
     """Check schemas of the seeds from `first` on until `pairs` pairs were seen."""
-    first, pairs = arguments
+    first, pairs, limits = arguments
     counts: Counter[str] = Counter()
     wrong: list[dict[str, Any]] = []
     seed = first
     while counts["pairs"] < pairs:
         try:
-            wrong.extend(check_schema(seed, counts))
+            wrong.extend(check_schema(seed, counts, limits))
         except Exception as error:  # a crash is a finding like any other, and the run goes on
             wrong.append({"seed": seed, "crash": f"{type(error).__name__}: {error}"})
         seed += 1
     return counts, wrong
 
 
-def fuzz(pairs: int, seed: int, processes: int, progress: bool = True) -> Report:
+def fuzz(pairs: int, seed: int, processes: int, progress: bool = True, limits: Limits = None) -> Report:
     """All shares; each of some 2,000 pairs with seeds of its own."""
     share = min(pairs, 2_000)
-    shares = [(seed * 1_000_000_007 + index * share, share) for index in range(-(-pairs // share))]
+    shares = [(seed * 1_000_000_007 + index * share, share, limits) for index in range(-(-pairs // share))]
     counts: Counter[str] = Counter()
     wrong: list[dict[str, Any]] = []
     with multiprocessing.get_context("spawn").Pool(processes) if processes > 1 else _Here() as pool:
@@ -203,9 +222,12 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--fuel", type=int, help="`max_emptiness_states`: a small one walks the paths on which limits are met")
     parser.add_argument("--judges", action="store_true", help="list the pairs on which the validators differ")
     args = parser.parse_args()
-    counts, wrong = fuzz(args.pairs, args.seed, args.processes)
+    counts, wrong = fuzz(
+        args.pairs, args.seed, args.processes, limits={"max_emptiness_states": args.fuel} if args.fuel else None
+    )
     for name, count in sorted(counts.items()):
         if args.judges or not name.startswith(" "):
             print(f"{count:>10,}  {name}")

@@ -27,6 +27,15 @@ def test_random_schemas_against_two_validators() -> None:
     assert counts["walks"] > 50
 
 
+def test_little_fuel_is_met_without_a_wrong_answer() -> None:
+    pytest.importorskip("jsonschema_rs", reason="jsonschema-rs is not installed")
+    counts, wrong = importlib.import_module("json_schema").fuzz(
+        2_000, seed=79, processes=1, progress=False, limits={"max_emptiness_states": 1}
+    )
+    assert not wrong
+    assert counts["refused: limit_reached"] + counts["values ended by a limit"] > 20
+
+
 def test_a_wrong_engine_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("jsonschema_rs", reason="jsonschema-rs is not installed")
     module = importlib.import_module("json_schema")

@@ -271,6 +271,35 @@ def test_deep_patterns() -> None:
         compiler(byte_info()).compile_regex("(" * DEEP + "a" + ")" * DEEP)
 
 
+def test_limits_of_a_schema_can_be_set() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}}
+    compile_schema = compiler(byte_info()).compile_json_schema
+    error = caught(penstock.LimitError, compile_schema, schema, limits={"max_schema_nodes": 2})
+    assert (error.limit, error.configured, error.code) == ("max_schema_nodes", 2, "limit_reached")
+    assert 'limits={"max_schema_nodes": ...}' in str(error), "the way out"
+    assert compile_schema(schema, limits={"max_schema_nodes": 3})
+    grammar = penstock.Grammar.from_json_schema(schema, limits={"max_schema_nodes": 2})
+    with pytest.raises(penstock.LimitError):
+        compiler(byte_info()).compile_ebnf(str(grammar))
+    with pytest.raises(ValueError, match="max_emptiness_states"):
+        compile_schema(schema, limits={"fuel": 3})
+    with pytest.raises(OverflowError):
+        compile_schema(schema, limits={"max_schema_nodes": -1})
+
+
+def test_an_empty_schema_names_what_contradicts() -> None:
+    schema = {
+        "properties": {"a": {"minimum": 5, "maximum": 3, "type": "integer"}},
+        "required": ["a"],
+        "type": "object",
+        "title": "t",
+    }
+    error = caught(penstock.EmptyLanguageError, compiler(byte_info()).compile_json_schema, schema)
+    places = [("", "required"), ("", "type"), *(("/properties/a", keyword) for keyword in ("maximum", "minimum", "type"))]
+    assert error.conflict == places
+    assert error.location == ""
+
+
 def test_deep_schemas() -> None:
     text = '{"items":' * DEEP + "true" + "}" * DEEP
     assert caught(penstock.LimitError, compiler(byte_info()).compile_json_schema, text).code == "limit_reached"

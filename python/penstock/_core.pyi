@@ -67,6 +67,8 @@ class _JsonOptions(TypedDict, total=False):
     """Whether `format` is enforced (default) or only reported."""
     registry: dict[str, Any] | None
     """Documents that a remote `$ref` may name, by URI. Nothing is ever fetched."""
+    limits: dict[str, int] | None
+    """Named limits of the schema other than the defaults (docs/design/limits.md): `{"max_emptiness_states": 1_000_000}`."""
 
 _Bitmask: TypeAlias = NDArray[np.int32] | Buffer | _CpuTensor
 """A writable, C-contiguous int32 array [rows, ceil(vocab_size / 32)] or [ceil(vocab_size / 32)], as `allocate_token_bitmask`
@@ -237,9 +239,9 @@ class GrammarCompiler:
         """Compile a JSON Schema: dict, bool, JSON text, or a Python type.
 
         Options: strict=True, property_order="any", whitespace="flexible", max_whitespace=None, indent=None,
-        separators=None, format="assertion", registry=None. Raises UnsupportedFeatureError, whose `.refusals` list (pointer,
-        keyword, reason), EmptyLanguageError, GrammarSyntaxError, LimitError, and TypeError or ValueError for an unknown
-        option or value.
+        separators=None, format="assertion", registry=None, limits=None. Raises UnsupportedFeatureError, whose `.refusals`
+        list (pointer, keyword, reason), EmptyLanguageError, GrammarSyntaxError, LimitError, and TypeError or ValueError for
+        an unknown option or value.
         """
 
     def compile_ebnf(self, text: str, root: str = "root") -> CompiledGrammar:

@@ -93,7 +93,10 @@ class UnsupportedFeatureError(GrammarError):
 
 
 class EmptyLanguageError(GrammarError):
-    """No text can satisfy the grammar."""
+    """No text can satisfy the grammar.
+
+    Of a JSON Schema, `conflict` lists (pointer, keyword): keywords that no value satisfies together, none of them to spare.
+    """
 
     code = "empty_language"
 

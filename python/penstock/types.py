@@ -35,7 +35,7 @@ class JsonSchema:
     """JSON text that a schema accepts. schema: a dict, a bool, JSON text, or a type whose schema is meant.
 
     Options go to `GrammarCompiler.compile_json_schema`: strict, property_order, whitespace, indent, separators, format,
-    registry.
+    registry, limits.
     """
 
     schema: Any

@@ -72,6 +72,18 @@ const LIMITS: [(&str, LimitPlace); 8] = [
 ];
 
 impl JsonOptions {
+    /// The names of the limits that can be set.
+    pub fn limit_names() -> impl Iterator<Item = &'static str> {
+        LIMITS.iter().map(|known| known.0)
+    }
+
+    /// Sets a limit by its name; `None` for a name that is none.
+    pub fn set_limit(&mut self, name: &str, limit: u32) -> Option<()> {
+        let place = LIMITS.iter().find(|known| known.0 == name)?.1;
+        *place(&mut self.schema.limits) = limit;
+        Some(())
+    }
+
     /// The options as EBNF names them.
     pub(crate) const NAMES: &'static str =
         "`whitespace`, `max_whitespace`, `indent`, `item_separator`, `key_separator`, `strict`, \
@@ -132,8 +144,7 @@ impl JsonOptions {
             }
             ("limits", _) => {
                 for (name, limit) in value.as_object()? {
-                    let place = LIMITS.iter().find(|known| known.0 == name)?.1;
-                    *place(&mut schema.limits) = limit.as_u64()?.try_into().ok()?;
+                    self.set_limit(name, limit.as_u64()?.try_into().ok()?)?;
                 }
             }
             _ => return None,

@@ -1,6 +1,6 @@
 //! Errors of the core as exceptions of `penstock.errors`, in one place.
 use penstock_automata::Limit;
-use penstock_grammar::{GrammarError, GrammarErrorKind};
+use penstock_grammar::{GrammarError, GrammarErrorKind, JsonOptions};
 use penstock_matcher::{CompileError, MatcherError};
 use penstock_schema::{ErrorKind, SchemaError};
 use penstock_tokens::TokenizerInfoError;
@@ -24,9 +24,12 @@ pub fn raise(class: &str, message: String, code: &str, details: impl FnOnce(&Bou
 /// A limit that was reached.
 pub fn limit(limit: &Limit) -> PyErr {
     let (name, configured) = (limit.name, limit.configured);
-    let message = format!(
-        "limit `{name}` of {configured} reached; simplify the grammar, or raise the limit where you construct the compiler"
-    );
+    let way_out = if JsonOptions::limit_names().any(|known| known == name) {
+        format!("simplify it, or raise the limit of a JSON schema with the option limits={{\"{name}\": ...}}")
+    } else {
+        "simplify the grammar; this limit is fixed, and docs/design/limits.md says what it guards against".to_owned()
+    };
+    let message = format!("limit `{name}` of {configured} reached; {way_out}");
     raise("LimitError", message, "limit_reached", |details| {
         details.set_item("limit", name)?;
         details.set_item("configured", configured)
@@ -86,6 +89,10 @@ pub fn schema(error: &SchemaError) -> PyErr {
             refusals.append((&problem.pointer, &problem.keyword, &problem.reason))?;
         }
         details.set_item("location", error.problems.first().map(|problem| problem.pointer.clone()))?;
+        if let Some((pointer, _)) = error.conflict.first() {
+            details.set_item("location", pointer)?;
+            details.set_item("conflict", &error.conflict)?;
+        }
         details.set_item("refusals", refusals)
     })
 }

@@ -28,7 +28,7 @@ impl From<grammar::Grammar> for Grammar {
 /// The options of a JSON schema, as the keywords of `compile_json_schema` give them.
 fn json_options(options: Option<&Bound<'_, PyDict>>) -> PyResult<JsonOptions> {
     let mut schema = SchemaOptions::default();
-    let mut whitespace = Whitespace::Flexible;
+    let (mut whitespace, mut limits) = (Whitespace::Flexible, None);
     for (name, value) in options.into_iter().flatten() {
         let name: String = name.extract()?;
         match name.as_str() {
@@ -64,14 +64,26 @@ fn json_options(options: Option<&Bound<'_, PyDict>>) -> PyResult<JsonOptions> {
                     schema.registry.insert(uri.extract()?, json_value::from_object(&document)?);
                 }
             }
+            "limits" => limits = Some(value.cast::<PyDict>()?.clone()),
             _ => {
                 return Err(PyTypeError::new_err(format!(
-                    "unknown option `{name}`; use strict, property_order, whitespace, max_whitespace, indent, separators, format or registry"
+                    "unknown option `{name}`; use strict, property_order, whitespace, max_whitespace, indent, separators, format, registry or limits"
                 )))
             }
         }
     }
-    Ok(JsonOptions { schema, whitespace })
+    let mut options = JsonOptions { schema, whitespace };
+    for (name, limit) in limits.iter().flatten() {
+        set_limit(&mut options, &name.extract::<String>()?, limit.extract()?)?;
+    }
+    Ok(options)
+}
+
+fn set_limit(options: &mut JsonOptions, name: &str, limit: u32) -> PyResult<()> {
+    options.set_limit(name, limit).ok_or_else(|| {
+        let names: Vec<&str> = JsonOptions::limit_names().collect();
+        PyValueError::new_err(format!("no limit is called `{name}`; use one of {}", names.join(", ")))
+    })
 }
 
 fn separators(item: String, key: String) -> PyResult<Whitespace> {

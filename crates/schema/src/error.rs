@@ -38,6 +38,9 @@ pub struct SchemaError {
     pub problems: Vec<Problem>,
     /// The limit that was reached, if the kind is [`ErrorKind::Limit`].
     pub limit: Option<Limit>,
+    /// If the kind is [`ErrorKind::Empty`]: keywords that no value satisfies together, as the JSON pointers of their schemas
+    /// and their names.
+    pub conflict: Vec<(String, String)>,
 }
 
 impl SchemaError {
@@ -47,6 +50,7 @@ impl SchemaError {
             kind,
             problems,
             limit: None,
+            conflict: Vec::new(),
         }
     }
 
@@ -58,9 +62,13 @@ impl SchemaError {
                 pointer: String::new(),
                 keyword: String::new(),
                 reason: limit.to_string(),
-                hint: format!("simplify the schema or raise `{}`", limit.name),
+                hint: format!(
+                    "simplify the schema, or raise the limit with the option limits={{\"{}\": ...}}",
+                    limit.name
+                ),
             }],
             limit: Some(limit),
+            conflict: Vec::new(),
         }
     }
 
@@ -75,8 +83,14 @@ impl SchemaError {
     }
 }
 
+/// Keywords that a message names; the error holds all of them.
+const MAX_NAMED: usize = 8;
+
 impl std::fmt::Display for SchemaError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.conflict.is_empty() {
+            return write!(f, "{}", said(&self.conflict));
+        }
         for (i, problem) in self.problems.iter().enumerate() {
             let separator = if i == 0 { "" } else { "\n" };
             let place = if problem.keyword.is_empty() {
@@ -88,6 +102,31 @@ impl std::fmt::Display for SchemaError {
         }
         Ok(())
     }
+}
+
+/// The keywords of a conflict, those of one schema together.
+fn said(conflict: &[(String, String)]) -> String {
+    let mut places: Vec<(&str, Vec<String>)> = Vec::new();
+    for (pointer, keyword) in conflict.iter().take(MAX_NAMED) {
+        let keyword = format!("`{keyword}`");
+        match places.last_mut() {
+            Some((last, keywords)) if *last == pointer => keywords.push(keyword),
+            _ => places.push((pointer, vec![keyword])),
+        }
+    }
+    let mut parts: Vec<String> = places
+        .iter()
+        .map(|(pointer, keywords)| format!("{} at `#{pointer}`", keywords.join(", ")))
+        .collect();
+    if conflict.len() > MAX_NAMED {
+        parts.push(format!("{} more", conflict.len() - MAX_NAMED));
+    }
+    let rest = if conflict.len() == 1 {
+        "allows nothing; change it"
+    } else {
+        "contradict each other; change one of them"
+    };
+    format!("no value satisfies the schema: {} {rest}", parts.join(" and "))
 }
 
 impl std::error::Error for SchemaError {}

@@ -11,6 +11,7 @@
 mod arrays;
 mod child;
 mod classes;
+mod conflict;
 mod error;
 mod formula;
 mod kinds;

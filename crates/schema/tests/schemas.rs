@@ -182,3 +182,58 @@ fn equal_schemas_are_one() {
     let second = machine.lower(&again, &SchemaOptions::default()).expect("fine");
     assert_eq!(first.root, second.root);
 }
+
+#[test]
+fn an_empty_schema_names_what_contradicts() {
+    let cases = [
+        (
+            json!({"type": "string", "title": "x", "enum": [1, 2]}),
+            vec![("", "enum"), ("", "type")],
+        ),
+        (json!({"enum": []}), vec![("", "enum")]),
+        (
+            json!({"type": "object", "required": ["b", "a"], "properties": {
+                "a": {"type": "integer", "minimum": 5, "description": "d", "maximum": 3}, "b": {"type": "string"}}}),
+            vec![
+                ("", "required"),
+                ("", "type"),
+                ("/properties/a", "maximum"),
+                ("/properties/a", "minimum"),
+                ("/properties/a", "type"),
+            ],
+        ),
+        // Each branch has its own reason.
+        (
+            json!({"anyOf": [{"const": 1, "type": "string"}, {"type": "null", "enum": [true], "minimum": 0}]}),
+            vec![
+                ("/anyOf/0", "const"),
+                ("/anyOf/0", "type"),
+                ("/anyOf/1", "enum"),
+                ("/anyOf/1", "type"),
+            ],
+        ),
+        (
+            json!({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"allOf": [{"type": "string"}, {"minLength": 3}, {"maxLength": 2}, {"pattern": "x"}]}}}),
+            vec![
+                ("", "$ref"),
+                ("/$defs/a~1b/allOf/0", "type"),
+                ("/$defs/a~1b/allOf/1", "minLength"),
+                ("/$defs/a~1b/allOf/2", "maxLength"),
+            ],
+        ),
+    ];
+    for (schema, wanted) in cases {
+        let error = refusal(schema.clone());
+        let found: Vec<(&str, &str)> = error
+            .conflict
+            .iter()
+            .map(|(pointer, keyword)| (&**pointer, &**keyword))
+            .collect();
+        assert_eq!((error.kind, found), (ErrorKind::Empty, wanted), "{schema}");
+        assert!(
+            error.to_string().ends_with("change it") || error.to_string().ends_with("change one of them"),
+            "{error}"
+        );
+    }
+    assert!(refusal(json!(false)).conflict.is_empty());
+}

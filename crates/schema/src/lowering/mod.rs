@@ -11,11 +11,13 @@ mod unevaluated;
 mod uri;
 mod values;
 
+use crate::conflict::conflict;
 use crate::error::{Entry, ErrorKind, Problem, Report, SchemaError};
 use crate::formula::{FormulaId, Node};
 use crate::machine::{AskId, SchemaMachine};
 use crate::options::{Draft, PropertyOrder, SchemaOptions};
 use keywords::Keywords;
+use penstock_automata::Limit;
 use resources::{id_of, place, ResourceId, Resources};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
@@ -81,6 +83,7 @@ struct Lowerer<'m, 'v> {
     covers: unevaluated::CoverMemo,
     visited: u32,
     problems: Vec<Problem>,
+    limit: Option<Limit>,
     report: Report,
 }
 
@@ -90,6 +93,16 @@ impl SchemaMachine {
     /// # Errors
     /// All problems of the schema at once; that it has no value; a named limit.
     pub fn lower(&mut self, schema: &Value, options: &SchemaOptions) -> Result<Lowered, SchemaError> {
+        self.lower_once(schema, options).map_err(|mut error| {
+            if error.kind == ErrorKind::Empty {
+                error.conflict = conflict(schema, options);
+            }
+            error
+        })
+    }
+
+    /// [`SchemaMachine::lower`] without the reason why a schema is empty.
+    pub(crate) fn lower_once(&mut self, schema: &Value, options: &SchemaOptions) -> Result<Lowered, SchemaError> {
         self.limits = options.limits.clone();
         self.refuel();
         let mut first_slot = self.slots.len() as u32;
@@ -103,9 +116,10 @@ impl SchemaMachine {
         }
         lowerer.check_references(first_slot);
         lowerer.check_order();
-        let (problems, report) = (lowerer.problems, lowerer.report);
+        let (problems, limit, report) = (lowerer.problems, lowerer.limit, lowerer.report);
         if !problems.is_empty() {
-            return Err(SchemaError::of_problems(problems));
+            let error = SchemaError::of_problems(problems);
+            return Err(SchemaError { limit, ..error });
         }
         self.finish_lowering(formula, report).map_err(|limit| match limit {
             Some(limit) => SchemaError::of_limit(limit),
@@ -113,7 +127,7 @@ impl SchemaMachine {
         })
     }
 
-    fn finish_lowering(&mut self, formula: FormulaId, report: Report) -> Result<Lowered, Option<penstock_automata::Limit>> {
+    fn finish_lowering(&mut self, formula: FormulaId, report: Report) -> Result<Lowered, Option<Limit>> {
         self.check_depth()?;
         let root = self.must_hold(formula);
         if !self.is_satisfiable(formula)? {
@@ -141,6 +155,7 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             covers: Default::default(),
             visited: 0,
             problems: Vec::new(),
+            limit: None,
             report: Report::default(),
         }
     }
@@ -196,9 +211,8 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             return;
         }
         self.visited += 1;
-        if self.visited == self.options.limits.max_schema_nodes {
-            let reason = format!("limit `max_schema_nodes` of {} reached", self.visited);
-            self.problem(ErrorKind::Limit, path, "", reason, "simplify the schema or raise the limit");
+        if self.visited > self.options.limits.max_schema_nodes {
+            self.limit_problem("max_schema_nodes", path, "");
             self.tasks.clear();
             return;
         }
@@ -385,6 +399,13 @@ impl<'m, 'v> Lowerer<'m, 'v> {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
+    }
+
+    fn limit_problem(&mut self, name: &'static str, path: PathId, keyword: &str) {
+        let limit = self.options.limits.error(name);
+        let hint = format!("simplify the schema, or raise the limit with the option limits={{\"{name}\": ...}}");
+        self.problem(ErrorKind::Limit, path, keyword, limit.to_string(), &hint);
+        self.limit = Some(limit);
     }
 
     fn syntax(&mut self, path: PathId, keyword: &str, reason: &str) {

@@ -1,6 +1,5 @@
 //! Constants: `enum` and `const`.
 use super::{Lowerer, PathId};
-use crate::error::ErrorKind;
 use crate::formula::{FormulaId, Members};
 use crate::kinds::Kinds;
 use crate::machine::SchemaMachine;
@@ -12,14 +11,7 @@ impl Lowerer<'_, '_> {
     pub(super) fn one_of_values(&mut self, values: &[Value], keyword: &str, path: PathId) -> FormulaId {
         let limit = self.options.limits.max_schema_nesting;
         if values.iter().any(|value| is_deeper(value, limit)) {
-            let reason = format!("limit `max_schema_nesting` of {limit} reached");
-            self.problem(
-                ErrorKind::Limit,
-                path,
-                keyword,
-                reason,
-                "nest the constant less or raise the limit",
-            );
+            self.limit_problem("max_schema_nesting", path, keyword);
             return FormulaId::TRUE;
         }
         self.machine.constants(values.iter())
