@@ -104,6 +104,79 @@ def test_vllm(xgr: Any) -> None:
     assert choice.accept_tokens([1, 2, 3])
 
 
+LEGACY = {
+    "structures": [{"begin": "<function=f>", "schema": ONE, "end": "</function>"}],
+    "triggers": ["<function="],
+}
+TAG = {
+    "type": "structural_tag",
+    "format": {
+        "type": "sequence",
+        "elements": [
+            {"type": "tag", "begin": "<think>", "content": {"type": "any_text"}, "end": "</think>"},
+            {"type": "or", "elements": [{"type": "json_schema", "json_schema": ONE}, {"type": "regex", "pattern": "[0-9]+"}]},
+            {"type": "optional", "content": {"type": "const_string", "value": "."}},
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "is_complete"),
+    [
+        (LEGACY, "some text", True),
+        (LEGACY, 'text <function=f>{"name": "x"}</function> and more', True),
+        (LEGACY, '<function=f>{"name": "x"}', False),
+        (TAG, "<think>hm < 3</think>12.", True),
+        (TAG, '<think></think>{"name": "x"}', True),
+        (TAG, "<think>hm", False),
+    ],
+)
+def test_vllm_calls_tools_by_tags(xgr: Any, tag: dict[str, Any], text: str, is_complete: bool) -> None:
+    grammar = Vllm(xgr, VOCAB, [STOP]).compile("structural_tag", json.dumps(tag))
+    assert grammar.accept_tokens(tokens_of(text, random.Random(text)))
+    assert grammar.matcher.is_completed() is is_complete
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        (LEGACY, "<function=g>"),
+        (LEGACY, '<function=f>{"other"'),
+        (TAG, "hm"),
+        (TAG, '<think></think>{"name": 1'),
+        (TAG, "<think></think>1.."),
+    ],
+)
+def test_vllm_refuses_what_leaves_a_tag(xgr: Any, tag: dict[str, Any], text: str) -> None:
+    grammar = Vllm(xgr, VOCAB, [STOP]).compile("structural_tag", json.dumps(tag))
+    assert not grammar.accept_tokens(list(text.encode()))
+
+
+def test_sglang_calls_tools_by_tags(xgr: Any) -> None:
+    grammar = Sglang(xgr, info(xgr)).dispatch("structural_tag", json.dumps(LEGACY))
+    for byte in b'ok <function=f>{"name":"x"}</function>':
+        grammar.accept_token(byte)
+    grammar.accept_token(STOP)
+    assert grammar.is_terminated()
+
+
+def test_tags_as_objects(xgr: Any) -> None:
+    tags = xgr.structural_tag
+    content = tags.JSONSchemaFormat(json_schema=ONE)
+    tag = tags.TagFormat(begin="<a>", content=content, end=["</a>", "</b>"])
+    whole = xgr.StructuralTag(format=tags.TriggeredTagsFormat(triggers=["<a"], tags=[tag], at_least_one=True))
+    accepts = xgr.testing._is_grammar_accept_string
+    assert accepts(xgr.Grammar.from_structural_tag(whole), '<a>{"name": "x"}</b>')
+    assert not accepts(xgr.Grammar.from_structural_tag(whole), '<a>{"name": "x"}</c>')
+    assert xgr.StructuralTag.from_json(whole.model_dump_json()) == whole
+    listed = tags.TagsWithSeparatorFormat(tags=[tag], separator=",", at_least_one=True)
+    text = '<a>{"name": "x"}</a>,<a>{"name": "y"}</b>'
+    assert accepts(xgr.Grammar.from_structural_tag(xgr.StructuralTag(format=listed).model_dump_json()), text)
+    with pytest.raises(xgr.InvalidStructuralTagError):
+        xgr.Grammar.from_structural_tag({"type": "structural_tag", "format": {"type": "no such type"}})
+
+
 def test_vllm_takes_a_stop_token_back(xgr: Any) -> None:
     grammar = Vllm(xgr, VOCAB, [STOP]).compile("grammar", 'root ::= "a"+')
     assert grammar.accept_tokens([ord("a"), STOP])

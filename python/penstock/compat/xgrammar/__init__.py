@@ -90,8 +90,8 @@ __all__ = [
 
 
 def get_model_structural_tag(*_args: Any, **_kwargs: Any) -> NoReturn:
-    """Raise RefusedError: tags of single model families are not built here."""
-    raise refuse("building the tag of a model family", "build a StructuralTag yourself, or take it from XGrammar's builder")
+    """Raise RefusedError: XGrammar's tags of single models allow other texts than `penstock.tools` does."""
+    raise refuse("XGrammar's tag of a model", "make one with penstock.tools.structural_tag(tools, family=...)")
 
 
 get_builtin_structural_tag = normalize_tool_choice = register_model_structural_tag = get_model_structural_tag

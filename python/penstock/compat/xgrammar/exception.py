@@ -16,6 +16,7 @@ __all__ = [
     "InvalidJSONError",
     "InvalidStructuralTagError",
     "RefusedError",
+    "RefusedTagError",
 ]
 
 
@@ -37,6 +38,12 @@ class InvalidStructuralTagError(RuntimeError):
     """A structural tag has no meaning."""
 
 
+class RefusedTagError(RefusedError, InvalidStructuralTagError):
+    """An error of Penstock in a structural tag."""
+
+    code = "refused_tag"
+
+
 class InvalidJSONError(RuntimeError):
     """The text is no JSON."""
 
@@ -49,9 +56,9 @@ def as_runtime_errors(kind: type[RuntimeError] = RefusedError) -> Iterator[None]
     except RuntimeError:
         raise
     except PenstockError as error:
-        if kind is not RefusedError:
+        if not issubclass(kind, RefusedError):
             raise kind(error.message) from error
-        raise RefusedError(error.message, code=error.code, location=error.location, **error.details) from error
+        raise kind(error.message, code=error.code, location=error.location, **error.details) from error
     except RecursionError as error:
         raise RefusedError("the input is nested too deeply to be read; name its parts", code="nested_too_deeply") from error
 

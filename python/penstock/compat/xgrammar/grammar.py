@@ -8,12 +8,12 @@ from typing import Any
 import penstock
 from penstock.compat.xgrammar.exception import (
     DeserializeFormatError,
-    InvalidStructuralTagError,
+    RefusedTagError,
     as_runtime_errors,
     refuse,
 )
 from penstock.compat.xgrammar.schema import closed_schema, json_options, schema_value
-from penstock.compat.xgrammar.structural_tag import StructuralTagItem, tag_value
+from penstock.compat.xgrammar.structural_tag import StructuralTagItem, closed_tag, tag_value
 from penstock.compat.xgrammar.tokenizer_info import SERIALIZATION_VERSION, read_serialized
 
 __all__ = ["Grammar", "StructuralTagItem"]
@@ -85,20 +85,13 @@ class Grammar:
 
     @staticmethod
     def from_structural_tag(*args: Any, **kwargs: Any) -> Grammar:
-        """Read a structural tag (object, JSON text or dict), or tags and triggers of the old form.
+        """Read a structural tag (object, JSON text or dict), or tags and triggers of the old form. Its schemas are closed.
 
-        Raises InvalidJSONError, InvalidStructuralTagError, RefusedError for formats that Penstock does not read.
+        Raises InvalidJSONError, InvalidStructuralTagError; what Penstock does not read is a RefusedTagError, which is one, too.
         """
-        value = tag_value(*args, **kwargs)
-        try:
+        value = closed_tag(tag_value(*args, **kwargs))
+        with as_runtime_errors(RefusedTagError):
             return Grammar(penstock.Grammar.from_structural_tag(value))
-        except penstock.UnsupportedFeatureError:
-            with as_runtime_errors():
-                raise
-        except penstock.GrammarError:
-            with as_runtime_errors(InvalidStructuralTagError):
-                raise
-        raise AssertionError("both branches raise")
 
     @staticmethod
     def builtin_json_grammar() -> Grammar:

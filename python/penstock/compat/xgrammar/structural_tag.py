@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from penstock.compat.xgrammar.exception import InvalidJSONError, InvalidStructuralTagError
-from penstock.compat.xgrammar.schema import schema_value
+from penstock.compat.xgrammar.schema import closed_schema, schema_value
 
 __all__ = [
     "AnyTextFormat",
@@ -284,6 +285,19 @@ class StructuralTag(BaseModel):
     def from_json(json_str: str | dict[str, Any]) -> StructuralTag:
         """Read a tag out of JSON text or a dict."""
         return StructuralTag.model_validate(json.loads(json_str) if isinstance(json_str, str) else json_str)
+
+
+def closed_tag(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a tag whose schemas are closed, as XGrammar reads all schemas of tags (`closed_schema`)."""
+    closed = copy.deepcopy(value)
+    rest: list[Any] = [closed]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, dict) and isinstance(node.get("json_schema"), dict) and "type" in node:
+            node["json_schema"] = closed_schema(node["json_schema"])
+        elif isinstance(node, (dict, list, tuple)):
+            rest += node.values() if isinstance(node, dict) else node
+    return closed
 
 
 def tag_value(*args: Any, **kwargs: Any) -> dict[str, Any]:
