@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
 import random
@@ -271,7 +272,11 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
-    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "backends": {}}
+    from penstock.models.llama_numpy import TINY_PATH
+
+    weights = hashlib.sha256((TINY_PATH / "model.safetensors").read_bytes()).hexdigest()[:12]
+    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "model": weights, "rounds": options.rounds}
+    record["backends"] = {}
     for backend in options.backends.split(","):
         if backend == "transformers":
             import torch

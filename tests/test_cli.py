@@ -340,6 +340,11 @@ def test_bench_names_what_is_missing(penstock, monkeypatch, tmp_path) -> None:
     assert told.code == 2
     assert "it has: drafts" in told.err
     assert penstock("bench", "drafts", "--json") == (3, "['--json']\n", "")
+    told = penstock("bench", "drafts", "--full")
+    assert told.code == 2
+    assert "`--full` is an option of `lookaheads`" in told.err
+    (tmp_path / "benchmarks" / "lookaheads.py").write_text("import sys; print(sys.argv[1:])")
+    assert penstock("bench", "lookaheads", "--json", "--full") == (0, "['--json', '--full']\n", "")
     monkeypatch.setattr(cli, "__file__", str(tmp_path / "a" / "b" / "c" / "cli.py"))
     assert "source tree" in penstock("bench", "masks").err
 

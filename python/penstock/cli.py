@@ -130,6 +130,7 @@ def _add_bench(commands: Any) -> None:
     command = commands.add_parser("bench", help="run a benchmark of a source tree", description="Run a benchmark.")
     command.add_argument("benchmark", choices=_BENCHMARKS)
     command.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    command.add_argument("--full", action="store_true", help="lookaheads: the whole table, with its sweeps")
     command.set_defaults(run=_bench)
 
 
@@ -580,7 +581,10 @@ def _bench(options: argparse.Namespace) -> int:
         )
     if not script.is_file():
         raise _UnusableError(f"this source tree has no benchmark `{options.benchmark}`; it has: {_scripts_in(folder)}")
-    command = [sys.executable, str(script), *(["--json"] if options.json else [])]
+    if options.full and options.benchmark != "lookaheads":
+        raise _UnusableError(f"`--full` is an option of `lookaheads`, not of `{options.benchmark}`; leave it out")
+    flags = [f"--{name}" for name in ("json", "full") if getattr(options, name)]
+    command = [sys.executable, str(script), *flags]
     return subprocess.run(command, check=False).returncode
 
 

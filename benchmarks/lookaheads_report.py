@@ -1,0 +1,174 @@
+"""What the rows of the lookahead benchmark add up to: means, gates, paired comparisons, the table and the plot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Rows = Sequence[Mapping[str, Any]]
+
+NUM_RESAMPLES = 2000
+LOSS = 0.02  # satisfaction and well-formed sentences that count as "no less"
+LOSS_OF_FLUENCY = 0.05  # log-probability a token that counts as "no less"
+RATIO = 2.2  # the least speed-up that the paper reports, in serial target forwards here
+TASKS = {"keywords": "words of the list used", "harmless": "replies without hostility"}
+
+
+def summary(rows: Rows) -> dict[str, Any]:
+    """Return means over texts, and costs over written tokens."""
+    tokens = sum(row["tokens"] for row in rows)
+    states: dict[str, int] = {}
+    for row in rows:
+        for name, count in row["states"].items():
+            states[name] = states.get(name, 0) + count
+    rounds = sum(states.values()) or 1
+    means = {name: float(np.mean([row[name] for row in rows])) for name in ("soft", "hard", "reward", "logprob", "well_formed")}
+    costs = {
+        name: sum(row[name] for row in rows) / tokens
+        for name in ("target_forwards", "target_positions", "draft_forwards", "reward_calls", "texts_scored", "seconds")
+    }
+    drafted = sum(row["drafted"] for row in rows)
+    return {
+        "texts": len(rows), **{name: round(value, 4) for name, value in means.items()},
+        "tokens": round(tokens / len(rows), 2), "finished": round(float(np.mean([row["finished"] for row in rows])), 4),
+        **{name: round(value, 4) for name, value in costs.items()},
+        "accepted": round(sum(row["accepted"] for row in rows) / drafted, 4) if drafted else None,
+        "states": {name: round(count / rounds, 4) for name, count in sorted(states.items())},
+    }  # fmt: skip
+
+
+def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], num_items: int) -> list[float]:
+    """Return three percentiles, 2.5, 50 and 97.5, over resampled prompts. statistic: of indices [resamples, items]."""
+    drawn = np.random.default_rng(0).integers(0, num_items, (NUM_RESAMPLES, num_items))
+    return [round(float(value), 4) for value in np.percentile(statistic(drawn), [2.5, 50, 97.5])]
+
+
+def compare(rows: Rows, base: Rows) -> dict[str, Any]:
+    """Compare two systems on the prompts that both answered: differences of worth, ratios of cost (base / system)."""
+    count = min(len(rows), len(base))
+
+    def column(name: str, of: Rows) -> np.ndarray:
+        return np.array([row[name] for row in of[:count]], dtype=np.float64)
+
+    def difference(name: str) -> list[float]:
+        values = column(name, rows) - column(name, base)
+        return bootstrap(lambda drawn: values[drawn].mean(1), count)
+
+    def ratio(name: str, per: str | None) -> list[float]:
+        own, other = column(name, rows), column(name, base)
+        lengths, others = (column(per, rows), column(per, base)) if per else (np.ones(count), np.ones(count))
+
+        def of(drawn: np.ndarray) -> np.ndarray:
+            costs = own[drawn].sum(1) / lengths[drawn].sum(1)
+            bases = other[drawn].sum(1) / others[drawn].sum(1)
+            return np.asarray(bases / np.maximum(costs, 1e-9))
+
+        return bootstrap(of, count)
+
+    found: dict[str, Any] = {name: difference(name) for name in ("soft", "hard", "well_formed", "logprob")}
+    found["forwards_a_token"] = ratio("target_forwards", "tokens")
+    found["forwards_a_text"] = ratio("target_forwards", None)
+    found["positions_a_token"] = ratio("target_positions", "tokens")
+    found["seconds_a_token"] = ratio("seconds", "tokens")
+    found["no_less_satisfied"] = found["soft"][0] >= -LOSS and found["hard"][0] >= -2 * LOSS
+    found["no_less_fluent"] = found["logprob"][0] >= -LOSS_OF_FLUENCY and found["well_formed"][0] >= -LOSS
+    return found
+
+
+def gates(rows: Mapping[str, Mapping[str, Rows]], agreement: Mapping[str, float]) -> dict[str, Any]:
+    """Return per task: the table, the gates (value, bound, whether it holds), comparisons with CDLH, and the claims."""
+    tasks = {}
+    for task, by_system in rows.items():
+        table = {name: summary(of) for name, of in by_system.items()}
+        checks = _checks(task, table, agreement[task])
+        base = by_system.get("CDLH")
+        versus = {} if base is None else {name: compare(of, base) for name, of in by_system.items() if name != "CDLH"}
+        holds = bool(checks) and all(check["holds"] for check in checks)
+        tasks[task] = {"systems": table, "gates": checks, "against_cdlh": versus, "claims": _claims(versus, holds)}
+    return {"tasks": tasks}
+
+
+def _checks(task: str, table: Mapping[str, Mapping[str, Any]], agreement: float) -> list[dict[str, Any]]:
+    if not {"greedy", "CDLH", "reward on tokens", "CDSL"} <= set(table):
+        return []
+    greedy, cdlh, tokens, cdsl = (table[name] for name in ("greedy", "CDLH", "reward on tokens", "CDSL"))
+    bound = 0.6  # greedy must leave something to reach: at most so many words used, or harmless replies
+    rules = [
+        ("greedy leaves headroom", greedy["soft"], f"<= {bound}", greedy["soft"] <= bound),
+        ("the search reaches it", cdlh["soft"] - greedy["soft"], ">= 0.15", cdlh["soft"] - greedy["soft"] >= 0.15),
+        ("a look ahead is needed", cdlh["soft"] - tokens["soft"], ">= 0.1", cdlh["soft"] - tokens["soft"] >= 0.1),
+        ("draft agrees with target", agreement, "0.5 to 0.9", 0.5 <= agreement <= 0.9),
+        ("texts are long enough", greedy["tokens"], ">= 40", greedy["tokens"] >= 40),
+    ]
+    shares = {state: cdsl["states"].get(state, 0.0) for state in ("accept", "single", "regenerate", "fallback")}
+    rare = min(shares, key=lambda state: shares[state])
+    rules.append((f"every state of CDSL occurs ({rare} least)", shares[rare], ">= 0.05", shares[rare] >= 0.05))
+    return [{"gate": name, "value": round(value, 4), "bound": text, "holds": bool(ok)} for name, value, text, ok in rules]
+
+
+def _claims(versus: Mapping[str, Mapping[str, Any]], gates_hold: bool) -> list[str]:
+    claims = []
+    for name, found in versus.items():
+        if not name.startswith(("CDSL", "CDLH-Appx", "CDLH, blocks", "best of")) or ", " in name.removeprefix("CDLH, blocks"):
+            continue
+        low, mid, high = found["forwards_a_token"]
+        worth = "no less satisfied" if found["no_less_satisfied"] else "LESS satisfied"
+        fluent = "no less fluent" if found["no_less_fluent"] else "LESS fluent"
+        reach = "" if low >= RATIO else f" (below {RATIO})"
+        claims.append(
+            f"{name}: {mid:.2f} times fewer serial target forwards a token [{low:.2f}, {high:.2f}]{reach}, {worth}, {fluent}"
+        )
+    return claims if gates_hold else [f"not claimed, a gate does not hold: {claim}" for claim in claims]
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """Print tables, gates and claims."""
+    for task, found in report["tasks"].items():
+        print(f"\n{task}: {TASKS[task]}; {report['split']} prompts")
+        for check in found["gates"]:
+            print(f"  gate {'holds' if check['holds'] else 'FAILS'}: {check['gate']}: {check['value']:.3f} ({check['bound']})")
+        print(
+            f"  {'':34s}{'texts':>6}{'soft':>7}{'hard':>7}{'reward':>8}{'logp':>8}{'formed':>8}{'tokens':>8}"
+            f"{'target':>8}{'posit.':>8}{'draft':>8}{'scored':>8}{'ms':>8}  rounds"
+        )
+        for name, row in found["systems"].items():
+            states = " ".join(f"{state} {share:.2f}" for state, share in row["states"].items())
+            print(
+                f"  {name:34s}{row['texts']:6d}{row['soft']:7.3f}{row['hard']:7.3f}{row['reward']:8.3f}{row['logprob']:8.3f}"
+                f"{row['well_formed']:8.3f}{row['tokens']:8.1f}{row['target_forwards']:8.3f}{row['target_positions']:8.2f}"
+                f"{row['draft_forwards']:8.3f}{row['texts_scored']:8.2f}{row['seconds'] * 1e3:8.2f}  {states}"
+            )
+        print("  against CDLH, over the same prompts, with 95 % intervals:")
+        for claim in found["claims"]:
+            print(f"    {claim}")
+    print(
+        "\ntarget, posit., draft, scored: forwards and positions of the target, forwards of the draft model, texts scored, "
+        "each a written token;\nms: milliseconds a token, texts side by side on one thread. Fewer forwards are no fewer "
+        "positions, and no promise of less time."
+    )
+
+
+def save_plot(report: Mapping[str, Any], path: Path) -> None:
+    """Draw satisfaction against serial target forwards a token, a panel for each task."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, len(report["tasks"]), figsize=(6 * len(report["tasks"]), 4.5), squeeze=False)
+    for panel, (task, found) in zip(panels[0], report["tasks"].items(), strict=True):
+        for name, row in found["systems"].items():
+            kind = name.split(",")[0].split(" ")[0]
+            color = {"CDSL": "tab:green", "CDLH": "tab:red", "CDLH-Appx": "tab:orange"}.get(kind, "tab:gray")
+            cost = max(row["target_forwards"], 0.02)
+            panel.scatter(cost, row["soft"], color=color, marker="^" if name.startswith("CDSL tree") else "o", s=24)
+            if "," not in name or row["texts"] < 20:
+                panel.annotate(name, (cost, row["soft"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
+        panel.set(xscale="log", xlabel="serial target forwards a token", ylabel=TASKS[task], ylim=(-0.05, 1.08), title=task)
+        panel.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
