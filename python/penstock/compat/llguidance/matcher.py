@@ -60,7 +60,7 @@ class LLMatcher:
         """Stand at the start of an output. log_level: 0 says nothing; else errors of the grammar are logged as warnings."""
         if limits is not None:
             limits.refuse()
-        self.tokenizer = tokenizer
+        self.tokenizer, self._num_words = tokenizer, -(-tokenizer.vocab_size // 32)
         self.native: Any = None  # penstock.Matcher; None where the grammar is wrong
         self._compiled: penstock.CompiledGrammar | None = None
         self._error, self._has_hit_limit, self._reason = "", False, "NotStopped"
@@ -228,7 +228,7 @@ class LLMatcher:
     # Masks.
 
     def _stop_mask(self) -> Any:
-        row = np.zeros(-(-self.tokenizer.vocab_size // 32), dtype=np.uint32)
+        row = np.zeros(self._num_words, dtype=np.uint32)
         for token in self.tokenizer.eos_tokens:
             row[token // 32] |= np.uint32(1 << token % 32)
         return row.view(np.int32)
@@ -237,7 +237,7 @@ class LLMatcher:
         """The mask as int32 words."""
         if self._error or self.native.is_terminated():
             return self._stop_mask()
-        row = np.zeros(-(-self.tokenizer.vocab_size // 32), dtype=np.int32)
+        row = np.zeros(self._num_words, dtype=np.int32)
         try:
             self.native.fill_next_token_bitmask(row)
         except PenstockError as error:
@@ -247,6 +247,12 @@ class LLMatcher:
 
     def fill(self, row: Any) -> None:
         """Write the mask into an int32 row, which may be longer than the vocabulary: what is beyond it is 0."""
+        if row.size == self._num_words and not self._error and not self.native.is_terminated():
+            try:
+                self.native.fill_next_token_bitmask(row)
+                return
+            except PenstockError as error:
+                self._fail(error)
         words = self._mask()
         if row.size < words.size:
             raise ValueError(f"the row has `{row.size}` words, and the vocabulary needs `{words.size}`; allocate more")
@@ -288,7 +294,7 @@ class LLExecutor:
         for matcher, row in matchers:
             if not 0 <= row < len(bitmask):
                 raise ValueError(f"row `{row}` is outside the `{len(bitmask)}` rows of the bitmask; allocate more")
-            if matcher.is_error() or matcher.native.is_terminated() or bitmask.shape[1] != matcher._stop_mask().size:
+            if matcher.is_error() or matcher.native.is_terminated() or bitmask.shape[1] != matcher._num_words:
                 matcher.fill(bitmask[row])
             else:
                 healthy.append((matcher, row))
