@@ -10,7 +10,7 @@ import jsonschema
 import penstock
 import pytest
 from helpers.corpus import Case, read_cases
-from helpers.engine import ALL_BYTES, byte_info, compiler, mask_of, tokenizer_info
+from helpers.engine import ALL_BYTES, byte_info, compiler, is_start, mask_of, tokenizer_info
 from helpers.json_values import is_valid, reversed_members, spellings
 
 from reference.json_text import Incomplete, NotJson, parse
@@ -136,6 +136,7 @@ def test_schemas(case: Case) -> None:
     for value in case.values("invalid"):
         reject += spellings(value)
     check_texts(compiled, accept, reject)
+    assert not [line for line in case.blocks.get("dead", []) if is_start(compiled, line.encode())], "starts of nothing"
 
 
 @named(SCHEMAS)

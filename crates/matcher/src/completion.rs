@@ -193,7 +193,7 @@ fn fresh_name(run: &mut Run<'_>, object: &Container, prefix: &str) -> Result<Str
 
 /// The rest of a number; if it is complete, what ends its container.
 fn end_of_number(run: &mut Run<'_>, config: Config) -> Result<Option<Vec<u8>>, Limit> {
-    let Control::Number { ask, state } = config.control else {
+    let Control::Number { ask, state, text } = config.control else {
         return Ok(None);
     };
     if !run.core.schemas.numbers.is_complete(state) {
@@ -204,7 +204,8 @@ fn end_of_number(run: &mut Run<'_>, config: Config) -> Result<Option<Vec<u8>>, L
     };
     let verdicts = run.core.schemas.number_verdicts(ask, state);
     let mut ended = Frontier::default();
-    run.value_end(config.frame, verdicts, &mut ended)?;
+    let value = run.number_of(text);
+    run.value_end(config.frame, verdicts, value, &mut ended)?;
     match ended.configs.first() {
         Some(after) => container_end(run, after.frame, false),
         None => Ok(None),

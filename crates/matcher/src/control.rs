@@ -126,6 +126,8 @@ pub enum Control {
         ask: AskId,
         /// The machine's state.
         state: NumberState,
+        /// The bytes read; [`TextId::UNKEPT`] where nobody asks for the value.
+        text: TextId,
     },
     /// Inside a string value.
     Text(Text),
@@ -148,6 +150,8 @@ pub struct Text {
     pub max: u32,
     /// The part of a character that has been read.
     pub partial: Partial,
+    /// The characters read; [`TextId::UNKEPT`] where nobody asks for the value.
+    pub text: TextId,
 }
 
 impl Text {
@@ -205,6 +209,11 @@ impl Control {
             Control::Name { gap, first } => Control::Name { gap: cut(gap), first },
             Control::Colon { ask, gap } => Control::Colon { ask, gap: cut(gap) },
             Control::After(gap) => Control::After(cut(gap)),
+            Control::Number { ask, state, .. } => Control::Number {
+                ask,
+                state,
+                text: TextId::UNKEPT,
+            },
             other => other,
         }
     }

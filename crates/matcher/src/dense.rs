@@ -14,7 +14,7 @@ use crate::stack::{Frame, FrameId};
 use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS};
-use crate::walk::{is_wide, Base, Guard, Walk};
+use crate::walk::{is_wide, Base, Guard, Walk, DOUBTFUL};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
 use penstock_schema::{AskId, Verdicts};
 use rustc_hash::FxHashMap;
@@ -76,8 +76,8 @@ impl Walk<'_, '_> {
 
     /// The tokens of a slice that `config` can read, by any way.
     fn walk_chars(&mut self, trie: &CharTrie<()>, config: Config) -> Result<(), Limit> {
-        let mut todo = vec![(trie.root(), Configs::from_slice(&[config]))];
-        while let Some((node, configs)) = todo.pop() {
+        let mut todo = vec![(trie.root(), Configs::from_slice(&[config]), false)];
+        while let Some((node, configs, was_doubtful)) = todo.pop() {
             let lane = self.remembers_edges().then(|| self.lane(&configs)).transpose()?;
             let live = match lane {
                 Some(lane) => self.lane_bytes(lane),
@@ -92,9 +92,11 @@ impl Walk<'_, '_> {
                     None => self.after_character(&configs, child.character)?,
                 };
                 if !next.is_empty() {
-                    self.found.add(trie.items(child).iter().map(|item| item.token), None);
+                    let is_doubtful = was_doubtful || self.run.are_doubtful(&next);
+                    let guard = is_doubtful.then_some(DOUBTFUL);
+                    self.found.add(trie.items(child).iter().map(|item| item.token), guard);
                     if child.count > 0 {
-                        todo.push((child, next));
+                        todo.push((child, next, is_doubtful));
                     }
                 }
             }
@@ -212,7 +214,7 @@ impl Walk<'_, '_> {
             }
         }
         let mut ended = Frontier::default();
-        self.run.value_end(config.frame, Verdicts::TRUE, &mut ended)?;
+        self.run.value_end(config.frame, Verdicts::TRUE, None, &mut ended)?;
         self.run.close_over(&mut ended)?;
         let rests: FxHashMap<u32, Guard> = self.rests(ended.configs)?.into_iter().collect();
         self.walk_in_strings(text, &rests)

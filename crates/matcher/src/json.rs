@@ -3,10 +3,10 @@ use crate::control::{Config, Control, Gap, Key, Text};
 use crate::core::Style;
 use crate::question::{PathStep, UNMENTIONED_NAME};
 use crate::run::{started_item, started_member, Frontier, Run};
-use crate::stack::{Container, Frame, FrameId, TextId};
+use crate::stack::{Container, ContentId, Doubt, Frame, FrameId, Held, TextId};
 use crate::text::{Partial, Piece};
 use penstock_automata::{Limit, RegexId, INFINITE};
-use penstock_schema::{AskId, Kinds, Member, SeenId, Verdicts};
+use penstock_schema::{AskId, Kinds, Member, SeenId, ValueId, Verdicts};
 
 const WORDS: [&[u8]; 3] = [b"null", b"true", b"false"];
 
@@ -46,7 +46,7 @@ impl Run<'_> {
             }
             Control::After(gap) => self.step_after(gap, frame, byte, out),
             Control::Word { ask, word, at } => self.step_word(ask, word, at, frame, byte, out),
-            Control::Number { ask, state } => self.step_number(ask, state, frame, byte, out),
+            Control::Number { ask, state, text } => self.step_number(ask, state, text, frame, byte, out),
             Control::Text(text) => self.step_text(text, frame, byte, out),
             Control::Key(key) => self.step_key(key, frame, byte, out),
         }
@@ -59,14 +59,15 @@ impl Run<'_> {
             b't' if kinds.has(Kinds::TRUE) => out.push(Control::Word { ask, word: 1, at: 1 }, frame),
             b'f' if kinds.has(Kinds::FALSE) => out.push(Control::Word { ask, word: 2, at: 1 }, frame),
             b'"' if kinds.has(Kinds::STRING) => {
-                if let Some(text) = self.open_text(ask)? {
+                if let Some(text) = self.open_text(ask, frame)? {
                     out.push(Control::Text(text), frame);
                 }
             }
             b'-' | b'0'..=b'9' if kinds.has(Kinds::NUMBER) => {
                 if let Some(spec) = self.core.schemas.number(ask)? {
                     let state = self.core.schemas.numbers.start(spec);
-                    self.step_number(ask, state, frame, byte, out)?;
+                    let text = self.new_text(frame);
+                    self.step_number(ask, state, text, frame, byte, out)?;
                 }
             }
             b'{' if kinds.has(Kinds::OBJECT) => {
@@ -108,6 +109,10 @@ impl Run<'_> {
             pending: false,
             object: false,
             style,
+            wants: false,
+            keeps: self.is_kept(parent),
+            content: ContentId::EMPTY,
+            doubt: self.doubt(parent).inside(),
             depth: depth + 1,
         }
     }
@@ -123,7 +128,61 @@ impl Run<'_> {
         out.push(control, frame);
     }
 
-    fn open_text(&mut self, ask: AskId) -> Result<Option<Text>, Limit> {
+    /// Where the text of a value starts that is read in this frame.
+    fn new_text(&self, frame: FrameId) -> TextId {
+        match self.is_kept(frame) || self.doubt(frame) != Doubt::None {
+            true => TextId::EMPTY,
+            false => TextId::UNKEPT,
+        }
+    }
+
+    /// A text and one character more.
+    fn longer_text(&mut self, text: TextId, character: u32) -> TextId {
+        match text {
+            TextId::UNKEPT => TextId::UNKEPT,
+            _ if self.leaves_open => TextId::SOME,
+            text => self.stack.append(text, character),
+        }
+    }
+
+    /// The string that was read, if it was kept.
+    fn string_of(&mut self, text: TextId) -> Option<ValueId> {
+        let text = self.kept_text(text)?;
+        Some(self.core.schemas.text_value(&text))
+    }
+
+    /// The number that was read, if it was kept.
+    pub fn number_of(&mut self, text: TextId) -> Option<ValueId> {
+        let text = self.kept_text(text)?;
+        Some(self.core.schemas.number_value(&text))
+    }
+
+    fn kept_text(&self, text: TextId) -> Option<String> {
+        let is_known = !self.leaves_open && text != TextId::UNKEPT;
+        is_known.then(|| self.stack.text(text))
+    }
+
+    /// The value of a container that ends, if it was kept.
+    fn container_of(&mut self, container: &Container) -> Option<ValueId> {
+        if !container.keeps || self.leaves_open {
+            return None;
+        }
+        let (mut items, mut members, mut name) = (Vec::new(), Vec::new(), None);
+        for held in self.stack.held(container.content) {
+            match (held, name.take()) {
+                (Held::Name(next), _) => name = Some(next),
+                (Held::Value(value), None) => items.push(value),
+                (Held::Value(value), Some(name)) => members.push((name, value)),
+            }
+        }
+        let schemas = &mut self.core.schemas;
+        Some(match container.object {
+            true => schemas.object_value(members),
+            false => schemas.array_value(items),
+        })
+    }
+
+    fn open_text(&mut self, ask: AskId, frame: FrameId) -> Result<Option<Text>, Limit> {
         let Some(asked) = self.core.schemas.string(ask)? else {
             return Ok(None);
         };
@@ -140,6 +199,7 @@ impl Run<'_> {
             min,
             max,
             partial: Partial::None,
+            text: self.new_text(frame),
         }))
     }
 
@@ -225,7 +285,11 @@ impl Run<'_> {
                 out.push(Control::Name { gap, first: false }, frame);
             }
         } else if let Some(item) = self.fact_item(frame)? {
-            let next = self.advance(frame, PathStep::Item, started_item(container, &item));
+            let mut started = started_item(container, &item);
+            if container.doubt == Doubt::Ended && self.fact_spare(frame)? {
+                started.doubt = Doubt::Next;
+            }
+            let next = self.advance(frame, PathStep::Item, started);
             out.push(
                 Control::Value {
                     ask: item.ask,
@@ -240,7 +304,10 @@ impl Run<'_> {
 
     fn close(&mut self, frame: FrameId, container: Container, out: &mut Frontier) -> Result<(), Limit> {
         match self.fact_close(frame)? {
-            Some(verdicts) => self.value_end(container.parent, verdicts, out),
+            Some(verdicts) => {
+                let value = self.container_of(&container);
+                self.value_end(container.parent, verdicts, value, out)
+            }
             None => Ok(()),
         }
     }
@@ -256,7 +323,10 @@ impl Run<'_> {
         }
         let kind = [Kinds::NULL, Kinds::TRUE, Kinds::FALSE][usize::from(word)];
         match self.core.schemas.literal(ask, kind)? {
-            Some(verdicts) => self.value_end(frame, verdicts, out),
+            Some(verdicts) => {
+                let value = self.is_kept(frame).then(|| self.core.schemas.literal_value(kind));
+                self.value_end(frame, verdicts, value, out)
+            }
             None => Ok(()),
         }
     }
@@ -267,17 +337,20 @@ impl Run<'_> {
         &mut self,
         ask: AskId,
         state: penstock_schema::number::NumberState,
+        text: TextId,
         frame: FrameId,
         byte: u8,
         out: &mut Frontier,
     ) -> Result<(), Limit> {
         if matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E') {
             if let Some(next) = self.core.schemas.numbers.step(state, byte)? {
-                out.push(Control::Number { ask, state: next }, frame);
+                let text = self.longer_text(text, u32::from(byte));
+                let number = Control::Number { ask, state: next, text };
+                out.push(number, frame);
                 if self.core.schemas.numbers.is_complete(next) {
                     if let Frame::Call { .. } = self.peek(frame) {
                         let verdicts = self.core.schemas.number_verdicts(ask, next);
-                        self.value_end(frame, verdicts, out)?;
+                        self.value_end(frame, verdicts, None, out)?;
                     }
                 }
             }
@@ -287,7 +360,8 @@ impl Run<'_> {
             if let Frame::Container(_) = self.peek(frame) {
                 let verdicts = self.core.schemas.number_verdicts(ask, state);
                 let mut ended = Frontier::default();
-                self.value_end(frame, verdicts, &mut ended)?;
+                let value = self.number_of(text);
+                self.value_end(frame, verdicts, value, &mut ended)?;
                 for config in ended.configs {
                     self.step_json(config, byte, out)?;
                 }
@@ -302,7 +376,8 @@ impl Run<'_> {
             Piece::Quote => {
                 if text.min == 0 && self.core.schemas.regexes.is_nullable(text.goal) {
                     let verdicts = self.text_verdicts(&text);
-                    self.value_end(frame, verdicts, out)?;
+                    let value = self.string_of(text.text);
+                    self.value_end(frame, verdicts, value, out)?;
                 }
             }
             Piece::Part(partial) => {
@@ -370,6 +445,7 @@ impl Run<'_> {
             min,
             max,
             partial: Partial::None,
+            text: self.longer_text(text.text, character),
             ..text
         }))
     }
@@ -502,7 +578,11 @@ impl Run<'_> {
             None => None,
         };
         if let Some((member, noted)) = started {
-            let next = self.advance(frame, PathStep::Member(noted), started_member(object, &member));
+            let mut started = started_member(object, &member);
+            if object.keeps && !self.leaves_open {
+                started.content = self.stack.hold(object.content, Held::Name(member.name));
+            }
+            let next = self.advance(frame, PathStep::Member(noted), started);
             let gap = self.style(&object).before_colon();
             out.push(Control::Colon { ask: member.ask, gap }, next);
         }

@@ -9,10 +9,10 @@ use crate::stack::{Frame, FrameId, TextId};
 use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::Vocabulary;
-use crate::walk::{Base, Found, Walk};
+use crate::walk::{Base, Found, Walk, DOUBTFUL};
 use penstock_automata::{Limit, RegexId, INFINITE};
 use penstock_schema::ShapeId;
-use penstock_tokens::{bitmask, TokenId, TokenTrie};
+use penstock_tokens::{bitmask, TokenId, TokenTrie, TokenizerInfo};
 use rustc_hash::FxHashMap;
 
 /// A mask that is longer than this many single tokens is written out as a bitmap when it is used again.
@@ -27,12 +27,17 @@ pub struct Leaf {
     tokens: Box<[TokenId]>,
     removed: Box<[TokenId]>,
     guarded: Box<[Guarded]>,
+    /// Tokens that may be allowed: they are tried at every visit.
+    doubtful: Box<[TokenId]>,
+    /// Whether this is no mask, but the knowledge that every visit has to make its own.
+    is_inexact: bool,
     flat: Option<Box<[u32]>>,
     uses: u32,
 }
 
 impl Leaf {
-    fn new(found: Found) -> Leaf {
+    fn new(mut found: Found, is_inexact: bool) -> Leaf {
+        let doubtful = found.guarded.remove(&DOUBTFUL).unwrap_or_default();
         let mut guarded: Vec<_> = found
             .guarded
             .into_iter()
@@ -44,6 +49,8 @@ impl Leaf {
             tokens: found.tokens.into(),
             removed: found.removed.into(),
             guarded: guarded.into(),
+            doubtful: doubtful.into(),
+            is_inexact,
             flat: None,
             uses: 0,
         }
@@ -52,7 +59,11 @@ impl Leaf {
     fn memory_usage(&self) -> usize {
         let guarded: usize = self.guarded.iter().map(|group| 4 * group.1.len() + 32).sum();
         let flat = self.flat.as_ref().map_or(0, |row| 4 * row.len());
-        std::mem::size_of::<Leaf>() + 4 * (self.tokens.len() + self.removed.len()) + 8 * self.bases.len() + guarded + flat
+        std::mem::size_of::<Leaf>()
+            + 4 * (self.tokens.len() + self.removed.len() + self.doubtful.len())
+            + 8 * self.bases.len()
+            + guarded
+            + flat
     }
 
     /// Adds the unguarded part to a row of zeros.
@@ -188,7 +199,7 @@ impl Masks {
     pub fn fill(
         &mut self,
         run: &mut Run<'_>,
-        vocabulary: &Vocabulary,
+        (vocabulary, info): (&Vocabulary, &TokenizerInfo),
         config: Config,
         row: &mut [u32],
         may_make: bool,
@@ -200,7 +211,7 @@ impl Masks {
         let techniques = run.core.techniques;
         if !techniques.has(Technique::MaskMemory) || singular || (in_character && !again.is_empty()) {
             return if may_make {
-                fill_afresh(run, vocabulary, config, row).map(|()| true)
+                fill_afresh(run, (vocabulary, info), config, row).map(|()| true)
             } else {
                 Ok(false)
             };
@@ -215,8 +226,8 @@ impl Masks {
             Some(leaf) => leaf,
             None if !may_make => return Ok(false),
             None => {
-                let (found, asked) = self.make(run, vocabulary, config)?;
-                self.leaves.push(Leaf::new(found));
+                let (made, asked) = self.make(run, vocabulary, config)?;
+                self.leaves.push(made);
                 let leaf = self.leaves.len() as u32 - 1;
                 match key {
                     None => self.insert(control, &asked, leaf),
@@ -228,7 +239,16 @@ impl Masks {
             }
         };
         let names = available_names(run, &config)?;
-        self.leaves[leaf as usize].write(vocabulary, names, row);
+        let leaf = &mut self.leaves[leaf as usize];
+        if leaf.is_inexact {
+            return if may_make {
+                fill_exactly(run, vocabulary, config, row).map(|()| true)
+            } else {
+                Ok(false)
+            };
+        }
+        leaf.write(vocabulary, names, row);
+        try_tokens(run, info, config, &leaf.doubtful, row)?;
         if !again.is_empty() {
             remove_seen(vocabulary, &again, row);
         }
@@ -236,7 +256,7 @@ impl Masks {
     }
 
     /// Walks for a mask; what was found, and the questions asked on the way.
-    fn make(&mut self, run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<(Found, Asked), Limit> {
+    fn make(&mut self, run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<(Leaf, Asked), Limit> {
         self.num_misses += 1;
         let mark = run.stack.mark();
         run.recorder = Some(Recorder::new(config.frame, matches!(config.control, Control::Key(_))));
@@ -244,21 +264,63 @@ impl Masks {
         let outcome = walk.tokens(config);
         let found = walk.found;
         let recorder = run.recorder.take().unwrap_or_default();
+        let is_inexact = run.end_walk();
         run.stack.truncate(mark);
         outcome?;
-        Ok((found, recorder.asked))
+        Ok((Leaf::new(found, is_inexact), recorder.asked))
     }
 }
 
 /// A mask without memory: every frame is looked at as it is.
-fn fill_afresh(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config, row: &mut [u32]) -> Result<(), Limit> {
+fn fill_afresh(
+    run: &mut Run<'_>,
+    (vocabulary, info): (&Vocabulary, &TokenizerInfo),
+    config: Config,
+    row: &mut [u32],
+) -> Result<(), Limit> {
     let mark = run.stack.mark();
     let mut walk = Walk::new(run, vocabulary);
     let outcome = walk.tokens(config);
     let found = walk.found;
+    let is_inexact = run.end_walk();
     run.stack.truncate(mark);
     outcome?;
-    Leaf::new(found).write_fixed(vocabulary, row);
+    if is_inexact {
+        return fill_exactly(run, vocabulary, config, row);
+    }
+    let leaf = Leaf::new(found, false);
+    leaf.write_fixed(vocabulary, row);
+    try_tokens(run, info, config, &leaf.doubtful, row)
+}
+
+/// A mask that leaves nothing open, for arrays whose items must *not* all differ: byte by byte through the whole vocabulary.
+fn fill_exactly(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config, row: &mut [u32]) -> Result<(), Limit> {
+    let mark = run.stack.mark();
+    let mut walk = Walk::new(run, vocabulary);
+    let outcome = walk.tokens_exactly(config);
+    let found = walk.found;
+    run.stack.truncate(mark);
+    outcome?;
+    Leaf::new(found, false).write_fixed(vocabulary, row);
+    Ok(())
+}
+
+/// Sets the bits of those tokens that can be read.
+fn try_tokens(
+    run: &mut Run<'_>,
+    info: &TokenizerInfo,
+    config: Config,
+    tokens: &[TokenId],
+    row: &mut [u32],
+) -> Result<(), Limit> {
+    for &token in tokens {
+        let mark = run.stack.mark();
+        let outcome = run.read(&[config], info.token_bytes(token));
+        run.stack.truncate(mark);
+        if !outcome?.is_empty() {
+            bitmask::set_ids(row, &[token]);
+        }
+    }
     Ok(())
 }
 
@@ -266,7 +328,10 @@ fn fill_afresh(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config, row: 
 /// declared one are alike in every object.
 fn memo_key(run: &Run<'_>, control: Control, longest: u32) -> Control {
     match control {
-        Control::Text(text) => Control::Text(cut_lengths(run, text, longest)),
+        Control::Text(text) => Control::Text(Text {
+            text: TextId::UNKEPT,
+            ..cut_lengths(run, text, longest)
+        }),
         Control::Key(key) => {
             let text = if key.alike { TextId::EMPTY } else { key.text };
             Control::Key(match key.low < key.high || !key.alike {

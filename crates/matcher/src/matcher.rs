@@ -579,7 +579,7 @@ pub(crate) fn fill(
     let mut run = Run::new(core, stack);
     match configs {
         [only] => {
-            if !masks.fill(&mut run, &compiled.vocabulary, *only, row, may_make)? {
+            if !masks.fill(&mut run, (&compiled.vocabulary, &compiled.info), *only, row, may_make)? {
                 return Ok(false);
             }
         }
@@ -587,7 +587,7 @@ pub(crate) fn fill(
             bitmask::clear_all(row);
             let mut one = vec![0; row.len()];
             for config in configs {
-                if !masks.fill(&mut run, &compiled.vocabulary, *config, &mut one, may_make)? {
+                if !masks.fill(&mut run, (&compiled.vocabulary, &compiled.info), *config, &mut one, may_make)? {
                     return Ok(false);
                 }
                 bitmask::or(row, &one);

@@ -50,6 +50,8 @@ pub enum Ask {
     Member(u32),
     /// How many containers are open?
     Depth,
+    /// Are there items to spare, whatever the last one was?
+    Spare,
 }
 
 /// A question: what is asked, of which frame.

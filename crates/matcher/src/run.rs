@@ -5,9 +5,10 @@
 use crate::control::{Config, Control};
 use crate::core::{Core, Style};
 use crate::question::{Ask, Known, PathId, PathStep, Question, Recorder, UNMENTIONED_NAME};
-use crate::stack::{Container, Frame, FrameId, Stack};
+use crate::stack::{Container, Doubt, Frame, FrameId, Held, Stack, TextId};
+use crate::text::Partial;
 use penstock_automata::{Limit, RegexId};
-use penstock_schema::{Item, Member, Next, ShapeId, Verdicts};
+use penstock_schema::{Item, Member, Next, ShapeId, ValueId, Verdicts};
 use smallvec::SmallVec;
 
 /// The ways to read a text; nearly always one.
@@ -38,6 +39,12 @@ pub struct Run<'a> {
     pub stack: &'a mut Stack,
     /// Set while a mask is being made.
     pub recorder: Option<Recorder>,
+    /// Set in walks: values of items that others must differ from are left open ([`Doubt`]).
+    pub leaves_open: bool,
+    /// Whether the walk has left one open.
+    has_doubts: bool,
+    /// Set when a value was left open on which more than its difference depends: the walk is worth nothing.
+    pub is_inexact: bool,
 }
 
 /// The frame ends the text.
@@ -54,6 +61,9 @@ impl<'a> Run<'a> {
             core,
             stack,
             recorder: None,
+            leaves_open: false,
+            has_doubts: false,
+            is_inexact: false,
         }
     }
 
@@ -102,7 +112,13 @@ impl<'a> Run<'a> {
         match self.stack.frame(id) {
             Frame::Bottom => ANSWER_BOTTOM,
             Frame::Container(container) => {
-                let tag = 4 | u32::from(container.object) | u32::from(container.pending) << 1 | u32::from(container.style) << 3;
+                let contrary = container.wants && self.core.schemas.is_contrary(container.record);
+                let tag = 4
+                    | u32::from(container.object)
+                    | u32::from(container.pending) << 1
+                    | u32::from(container.style) << 3
+                    | u32::from(container.wants) << 11
+                    | u32::from(contrary) << 12;
                 if let Some(parent) = known.path(container.parent) {
                     return ANSWER_COMPOSITE | self.core.paths.answer(vec![tag, parent.0]);
                 }
@@ -181,6 +197,14 @@ impl<'a> Run<'a> {
         Ok(item)
     }
 
+    /// Whether the array has items to spare, whatever its last one was.
+    pub fn fact_spare(&mut self, frame: FrameId) -> Result<bool, Limit> {
+        let container = self.container(frame);
+        let spare = self.core.schemas.has_spare_items(container.record)?;
+        self.note(frame, Ask::Spare, |_| u32::from(spare));
+        Ok(spare)
+    }
+
     /// The names that the object can tell apart, and what its other names may be.
     pub fn fact_shape(&mut self, frame: FrameId) -> Result<(ShapeId, RegexId, bool), Limit> {
         let container = self.container(frame);
@@ -239,6 +263,7 @@ impl<'a> Run<'a> {
             Ask::Available(low, high) => u32::from(self.fact_available(frame, low, high)?),
             Ask::Member(name) => self.named_member(frame, name)?.map_or(0, |member| member.ask.0 + 1),
             Ask::Depth => self.fact_depth(frame),
+            Ask::Spare => u32::from(self.fact_spare(frame)?),
         })
     }
 
@@ -301,8 +326,9 @@ impl<'a> Run<'a> {
             PathStep::Resumed(verdicts) => {
                 let verdicts = self.core.verdict(verdicts).unwrap_or(Verdicts::TRUE);
                 Some(Container {
-                    record: self.core.schemas.resume(container.record, verdicts)?,
+                    record: self.core.schemas.resume(container.record, verdicts, None)?,
                     pending: false,
+                    wants: false,
                     ..container
                 })
             }
@@ -312,31 +338,99 @@ impl<'a> Run<'a> {
         Ok(frame)
     }
 
-    /// A value has ended with these verdicts: its surroundings go on.
-    pub fn value_end(&mut self, frame: FrameId, verdicts: Verdicts, out: &mut Frontier) -> Result<(), Limit> {
+    /// A value has ended with these verdicts: its surroundings go on. `value`: which one it is, where that was kept.
+    pub fn value_end(
+        &mut self,
+        frame: FrameId,
+        verdicts: Verdicts,
+        value: Option<ValueId>,
+        out: &mut Frontier,
+    ) -> Result<(), Limit> {
         match self.peek(frame) {
             Frame::Bottom => out.push(Control::Done, frame),
             Frame::Call { start, end, .. } => out.kernels.extend(self.stack.entries(start, end).iter().copied()),
             Frame::Container(container) => {
-                let mut frame = frame;
-                if container.pending {
-                    let record = self.core.schemas.resume(container.record, verdicts)?;
-                    let step = PathStep::Resumed(self.core.verdict_id(Some(verdicts)));
-                    frame = self.advance(
-                        frame,
-                        step,
-                        Container {
-                            record,
-                            pending: false,
-                            ..container
-                        },
-                    );
-                }
+                let after = self.after_value(frame, container, verdicts, value)?;
                 let gap = self.style(&container).after_value(self.depth_if_indented(frame, &container));
-                out.push(Control::After(gap), frame);
+                out.push(Control::After(gap), after);
             }
         }
         Ok(())
+    }
+
+    /// The container once a value in it has ended.
+    fn after_value(
+        &mut self,
+        frame: FrameId,
+        container: Container,
+        verdicts: Verdicts,
+        value: Option<ValueId>,
+    ) -> Result<FrameId, Limit> {
+        let mut after = container;
+        if let (Some(value), true) = (value, container.keeps) {
+            after.content = self.stack.hold(container.content, Held::Value(value));
+        }
+        if !container.pending {
+            return Ok(if after == container { frame } else { self.stack.push(after) });
+        }
+        if container.wants && self.leaves_open {
+            self.is_inexact |= self.core.schemas.is_contrary(container.record);
+            self.has_doubts = true;
+            after.doubt = match container.doubt {
+                Doubt::None => Doubt::Ended,
+                doubt => doubt.deeper(),
+            };
+        }
+        after.record = self.core.schemas.resume(container.record, verdicts, value)?;
+        (after.pending, after.wants) = (false, false);
+        let step = PathStep::Resumed(self.core.verdict_id(Some(verdicts)));
+        Ok(self.advance(frame, step, after))
+    }
+
+    /// Ends a walk: values are kept again. Whether the walk was worth nothing.
+    pub fn end_walk(&mut self) -> bool {
+        (self.leaves_open, self.has_doubts) = (false, false);
+        std::mem::take(&mut self.is_inexact)
+    }
+
+    /// Whether the value that is read in a frame must be known when it has ended.
+    pub fn is_kept(&self, frame: FrameId) -> bool {
+        match self.stack.frame(frame) {
+            Frame::Container(container) => !self.leaves_open && (container.keeps || container.wants),
+            _ => false,
+        }
+    }
+
+    /// What a walk does not know of a frame.
+    pub fn doubt(&self, frame: FrameId) -> Doubt {
+        match self.stack.frame(frame) {
+            Frame::Container(container) => container.doubt,
+            _ => Doubt::None,
+        }
+    }
+
+    /// Whether one of these configurations is doubtful.
+    pub fn are_doubtful(&self, configs: &[Config]) -> bool {
+        self.has_doubts && configs.iter().any(|config| self.is_doubtful(config))
+    }
+
+    /// Whether a walk cannot tell if this configuration is really reached: another item may have to differ from one that was
+    /// left open.
+    fn is_doubtful(&self, config: &Config) -> bool {
+        match self.doubt(config.frame) {
+            Doubt::None | Doubt::Ended => false,
+            Doubt::Next => match config.control {
+                Control::Value { .. } => false,
+                Control::Text(text) => text.text != TextId::EMPTY || text.partial != Partial::None,
+                _ => true,
+            },
+            Doubt::NextInside => match config.control {
+                Control::FirstItem(_) | Control::Name { first: true, .. } => false,
+                Control::Key(key) => key.depth > 0 || key.text != TextId::EMPTY || key.partial != Partial::None,
+                _ => true,
+            },
+            Doubt::All => true,
+        }
     }
 
     /// The depth, which is only asked for where the spelling depends on it.
@@ -354,6 +448,8 @@ pub fn started_item(container: Container, item: &Item) -> Container {
     Container {
         record,
         pending,
+        wants: item.keep,
+        doubt: container.doubt.deeper(),
         ..container
     }
 }
@@ -365,6 +461,7 @@ pub fn started_member(container: Container, member: &Member) -> Container {
         record,
         pending,
         seen: member.seen,
+        doubt: container.doubt.deeper(),
         ..container
     }
 }

@@ -5,7 +5,7 @@
 //! not 2^n stacks; left recursion makes a group of frames that refer to each other. Frames of JSON objects and arrays are
 //! pushed and never looked up: JSON is deterministic.
 use penstock_automata::RegexId;
-use penstock_schema::{RecordId, SeenId};
+use penstock_schema::{NameId, RecordId, SeenId, ValueId};
 use rustc_hash::FxHashMap;
 
 /// A frame of a [`Stack`].
@@ -32,8 +32,69 @@ pub struct Container {
     pub object: bool,
     /// How its text is spelt: an index into the styles of the grammar.
     pub style: u8,
+    /// Whether the record waits for that value itself too, since other items must differ from it.
+    pub wants: bool,
+    /// Whether what it holds is kept, since it is part of an item that others must differ from.
+    pub keeps: bool,
+    /// What it holds, if that is kept.
+    pub content: ContentId,
+    /// How much a walk knows of it; [`Doubt::None`] outside of walks.
+    pub doubt: Doubt,
     /// Number of containers that are open, this one included.
     pub depth: u32,
+}
+
+/// What a walk left open: it does not tell apart the values with which an item can end that others must differ from, but
+/// goes on as if it differed from all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// Nothing.
+    None,
+    /// The value of an item that has ended.
+    Ended,
+    /// The same, and the next item has started. It has values to spare: what can start it is certain.
+    Next,
+    /// The same, for a container that is that item.
+    NextInside,
+    /// Whether this can be read must be tried.
+    All,
+}
+
+impl Doubt {
+    /// The doubt about a container that is opened in one with this doubt.
+    pub fn inside(self) -> Doubt {
+        match self {
+            Doubt::None | Doubt::Ended => Doubt::None,
+            Doubt::Next => Doubt::NextInside,
+            Doubt::NextInside | Doubt::All => Doubt::All,
+        }
+    }
+
+    /// The doubt once something was read that can be more than one thing.
+    pub fn deeper(self) -> Doubt {
+        match self {
+            Doubt::None => Doubt::None,
+            _ => Doubt::All,
+        }
+    }
+}
+
+/// What an open container holds so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ContentId(u32);
+
+impl ContentId {
+    /// Nothing.
+    pub const EMPTY: ContentId = ContentId(0);
+}
+
+/// One more thing that a container holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// A member's name; its value follows.
+    Name(NameId),
+    /// An item, or a member's value.
+    Value(ValueId),
 }
 
 /// What a frame is.
@@ -75,6 +136,7 @@ pub struct Mark {
     entries: usize,
     groups: usize,
     texts: usize,
+    contents: usize,
 }
 
 /// The arena of frames and of the texts of member names.
@@ -85,6 +147,7 @@ pub struct Stack {
     group_order: Vec<GroupKey>,
     texts: Vec<(TextId, u32)>,
     text_ids: FxHashMap<(TextId, u32), TextId>,
+    contents: Vec<(ContentId, Held)>,
 }
 
 /// A decoded text: the part of a member's name that has been read.
@@ -94,6 +157,10 @@ pub struct TextId(pub u32);
 impl TextId {
     /// The empty text.
     pub const EMPTY: TextId = TextId(0);
+    /// A text that nobody asks for.
+    pub const UNKEPT: TextId = TextId(u32::MAX);
+    /// A text that is not empty; walks do not tell more.
+    pub const SOME: TextId = TextId(u32::MAX - 1);
 }
 
 impl Default for Stack {
@@ -112,6 +179,7 @@ impl Stack {
             group_order: Vec::new(),
             texts: vec![(TextId::EMPTY, 0)],
             text_ids: FxHashMap::default(),
+            contents: vec![(ContentId::EMPTY, Held::Name(NameId::default()))],
         }
     }
 
@@ -242,6 +310,24 @@ impl Stack {
         characters.iter().rev().collect()
     }
 
+    /// `content` and one thing more.
+    pub fn hold(&mut self, content: ContentId, held: Held) -> ContentId {
+        self.contents.push((content, held));
+        ContentId(self.contents.len() as u32 - 1)
+    }
+
+    /// What a container holds, the first thing first.
+    pub fn held(&self, mut content: ContentId) -> Vec<Held> {
+        let mut out = Vec::new();
+        while content != ContentId::EMPTY {
+            let (before, held) = self.contents[content.0 as usize];
+            out.push(held);
+            content = before;
+        }
+        out.reverse();
+        out
+    }
+
     /// How far the arena has grown.
     pub fn mark(&self) -> Mark {
         Mark {
@@ -249,6 +335,7 @@ impl Stack {
             entries: self.entries.len(),
             groups: self.group_order.len(),
             texts: self.texts.len(),
+            contents: self.contents.len(),
         }
     }
 
@@ -263,6 +350,7 @@ impl Stack {
             self.text_ids.remove(&self.texts[i]);
         }
         self.texts.truncate(mark.texts);
+        self.contents.truncate(mark.contents);
     }
 
     /// Heap memory in bytes, approximately.
@@ -271,5 +359,6 @@ impl Stack {
             + self.entries.len() * 8
             + self.group_order.len() * 96
             + self.texts.len() * 32
+            + self.contents.len() * 12
     }
 }

@@ -6,7 +6,7 @@ use crate::control::{Config, Control, Gap, Key, Text};
 use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
 use crate::question::{PathStep, UNMENTIONED_NAME};
 use crate::run::{started_member, Configs, Frontier, Run};
-use crate::stack::{Frame, FrameId};
+use crate::stack::{Doubt, Frame, FrameId};
 use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{StringTable, Vocabulary};
@@ -17,6 +17,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The names `.0 .. .1` of the top frame's shape: tokens under this guard are allowed while one of them is available.
 pub type Guard = Option<(u32, u32)>;
+
+/// The guard of tokens that must be tried at every visit: see [`crate::stack::Doubt`].
+pub const DOUBTFUL: (u32, u32) = (u32::MAX, u32::MAX);
 
 /// A set of tokens that is stored with the vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +85,24 @@ fn is_in_rule(config: &Config) -> bool {
     )
 }
 
+/// A node of a trie, and how what leads to it can be read.
+struct Place {
+    node: NodeId,
+    configs: Configs,
+    /// Whether it may be that it cannot: see [`Doubt`].
+    is_doubtful: bool,
+}
+
+impl Place {
+    fn start(configs: Configs) -> Place {
+        Place {
+            node: TokenTrie::ROOT,
+            configs,
+            is_doubtful: false,
+        }
+    }
+}
+
 /// Where a string is read, for the shortcut over the tables.
 enum StringPlace {
     Text(Text),
@@ -101,9 +122,10 @@ impl<'r, 'a> Walk<'r, 'a> {
         }
     }
 
-    /// Finds all text tokens that `config` can read.
+    /// Finds all text tokens that `config` can read, leaving values open (see [`crate::stack::Doubt`]).
     pub fn tokens(&mut self, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
+        self.run.leaves_open = true;
         if let Some(place) = self.string_place(&[config]) {
             return self.string_table(&place, config.frame, TokenTrie::ROOT);
         }
@@ -113,24 +135,32 @@ impl<'r, 'a> Walk<'r, 'a> {
         self.trie(&vocabulary.trie, config)
     }
 
+    /// Finds all text tokens that `config` can read, byte by byte; every value is known as it is read.
+    pub fn tokens_exactly(&mut self, config: Config) -> Result<(), Limit> {
+        self.trie(&self.vocabulary.trie, config)
+    }
+
     pub(crate) fn trie(&mut self, trie: &TokenTrie, config: Config) -> Result<(), Limit> {
-        let main = std::ptr::eq(trie, &self.vocabulary.trie);
-        let mut todo: Vec<(NodeId, Configs)> = vec![(TokenTrie::ROOT, Configs::from_slice(&[config]))];
-        while let Some((node, configs)) = todo.pop() {
+        let main = std::ptr::eq(trie, &self.vocabulary.trie) && self.run.leaves_open;
+        let mut todo = vec![Place::start(Configs::from_slice(&[config]))];
+        while let Some(place) = todo.pop() {
+            let place = self.judged(place);
+            let (node, configs) = (place.node, &place.configs);
             if node != TokenTrie::ROOT {
                 let ids = trie.token_ids_at(node);
                 if !ids.is_empty() {
-                    let guard = self.guard(&configs);
+                    let guard = self.guard(&place);
                     self.found.add(ids.iter().copied(), guard);
                 }
                 if main && trie.byte(node) == b'"' {
-                    if let Some(place) = self.string_place(&configs) {
-                        self.string_table(&place, configs[0].frame, node)?;
+                    let is_certain = self.run.doubt(configs[0].frame) == Doubt::None && !place.is_doubtful;
+                    if let Some(string) = self.string_place(configs).filter(|_| is_certain) {
+                        self.string_table(&string, configs[0].frame, node)?;
                         continue;
                     }
                 }
             }
-            self.children(trie, node, &configs, &mut todo)?;
+            self.children(trie, &place, &mut todo)?;
         }
         Ok(())
     }
@@ -142,12 +172,13 @@ impl<'r, 'a> Walk<'r, 'a> {
         if configs.is_empty() {
             return Ok(live);
         }
-        let mut todo = vec![(TokenTrie::ROOT, configs)];
-        while let Some((node, configs)) = todo.pop() {
-            if let Some(rest) = rests.token(node) {
-                live.push((rest, self.guard(&configs)));
+        let mut todo = vec![Place::start(configs)];
+        while let Some(place) = todo.pop() {
+            let place = self.judged(place);
+            if let Some(rest) = rests.token(place.node) {
+                live.push((rest, self.guard(&place)));
             }
-            self.children(rests, node, &configs, &mut todo)?;
+            self.children(rests, &place, &mut todo)?;
         }
         Ok(live)
     }
@@ -155,13 +186,8 @@ impl<'r, 'a> Walk<'r, 'a> {
     // HOT: once per live edge; a sparse mask of tekken visits a few hundred, a name in a programming language 40,000.
     // PERF: inside a rule the same few sets of places come again and again, so their edges are remembered for the walk: some
     // 30 ns an edge instead of 3 us with all the calls and returns that a place stands for.
-    fn children(
-        &mut self,
-        trie: &TokenTrie,
-        node: NodeId,
-        configs: &Configs,
-        todo: &mut Vec<(NodeId, Configs)>,
-    ) -> Result<(), Limit> {
+    fn children(&mut self, trie: &TokenTrie, place: &Place, todo: &mut Vec<Place>) -> Result<(), Limit> {
+        let (node, configs) = (place.node, &place.configs);
         if trie.children(node).is_empty() {
             return Ok(());
         }
@@ -182,7 +208,11 @@ impl<'r, 'a> Walk<'r, 'a> {
                 None => self.run.step_all(configs, byte),
             };
             match next {
-                Ok(next) if !next.is_empty() => todo.push((child, next)),
+                Ok(next) if !next.is_empty() => todo.push(Place {
+                    node: child,
+                    configs: next,
+                    is_doubtful: place.is_doubtful,
+                }),
                 Ok(_) => {}
                 Err(limit) => failed = Some(limit),
             }
@@ -257,10 +287,19 @@ impl<'r, 'a> Walk<'r, 'a> {
         Ok(next)
     }
 
+    /// The place, with what is doubtful about it: once a token has passed something doubtful, all of it is.
+    fn judged(&self, place: Place) -> Place {
+        let is_doubtful = place.is_doubtful || self.run.are_doubtful(&place.configs);
+        Place { is_doubtful, ..place }
+    }
+
     /// The guard of the tokens that end here: none as soon as one configuration needs none.
-    fn guard(&self, configs: &Configs) -> Guard {
+    fn guard(&self, place: &Place) -> Guard {
+        if place.is_doubtful {
+            return Some(DOUBTFUL);
+        }
         let mut all: Guard = None;
-        for config in configs {
+        for config in &place.configs {
             let Control::Key(key) = config.control else { return None };
             if key.others != RegexId::NEVER || !self.run.is_guarded(config.frame) {
                 return None;
@@ -321,7 +360,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     fn text_table(&mut self, table: &StringTable, text: &Text, frame: FrameId, at_root: bool) -> Result<(), Limit> {
         self.add_inside(table, text.max, at_root);
         let mut ended = Frontier::default();
-        self.run.value_end(frame, Verdicts::TRUE, &mut ended)?;
+        self.run.value_end(frame, Verdicts::TRUE, None, &mut ended)?;
         self.run.close_over(&mut ended)?;
         for (rest, guard) in self.rests(ended.configs)? {
             let Ok(i) = table.by_rest.binary_search_by_key(&rest, |entry| entry.0) else {

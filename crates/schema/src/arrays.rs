@@ -1,6 +1,6 @@
 //! Open arrays: the next item.
 use crate::formula::{Event, Memo};
-use crate::machine::{Item, Record, RecordId, SchemaMachine};
+use crate::machine::{Item, Next, Record, RecordId, SchemaMachine};
 use crate::names::SeenId;
 use penstock_automata::Limit;
 
@@ -17,7 +17,10 @@ impl SchemaMachine {
         let open = self.record(record);
         let opened = self.derive_record(&open, Event::Item)?;
         let child = self.split_child(opened, SeenId::EMPTY)?;
-        let item = child.map(|(ask, next)| Item { ask, next });
+        let item = child.map(|(ask, next)| {
+            let keep = matches!(next, Next::Pending(pending) if self.opens(&self.record(pending)));
+            Item { ask, next, keep }
+        });
         self.memo.items.insert(record, item);
         Ok(item)
     }

@@ -62,7 +62,8 @@ impl SchemaMachine {
 
     fn finish_child(&mut self, must: FormulaId, record: Record, seen: SeenId) -> Result<Option<(AskId, Next)>, Limit> {
         let questions = record.questions.clone();
-        if questions.is_empty() {
+        let opens = self.opens(&record);
+        if questions.is_empty() && !opens {
             let after = self.intern_record(record);
             if !self.is_satisfiable(must)? || !self.is_live(after, seen)? {
                 return Ok(None);
@@ -73,11 +74,23 @@ impl SchemaMachine {
             return Err(self.limits.error("max_verdict_width"));
         }
         let pending = self.intern_record(record);
-        let goal = if questions.len() <= WIDE {
-            Goal::Table(self.table(pending, seen)?)
-        } else {
-            Goal::Joint(pending, seen)
-        };
+        let (mut must, mut goal) = (must, Goal::Joint(pending, seen));
+        if questions.len() <= WIDE {
+            let table = self.table(pending, seen)?;
+            goal = if questions.is_empty() {
+                Goal::Free
+            } else {
+                Goal::Table(table)
+            };
+            if opens {
+                must = self.with_provisos(must, pending, table)?;
+            }
+            if table == 0 || must == FormulaId::FALSE {
+                return Ok(None);
+            }
+        } else if opens && self.is_demanding(pending) {
+            return Err(self.limits.error("max_verdict_width"));
+        }
         let ask = Ask {
             must,
             asked: questions,
@@ -159,8 +172,7 @@ impl SchemaMachine {
         let width = self.record(pending).questions.len();
         let mut table = 0;
         for verdicts in 0..1_u64 << width {
-            let after = self.resume(pending, Verdicts(verdicts))?;
-            if self.is_live(after, seen)? {
+            if self.proviso(pending, seen, Verdicts(verdicts))? != FormulaId::FALSE {
                 table |= 1 << verdicts;
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! A value is *asked* something ([`AskId`]); an open object or array is a *record* ([`RecordId`]) that every event replaces.
 //! Both are ids of immutable terms, so states can be kept, compared and resumed at will. Everything is remembered.
-use crate::formula::{FormulaId, Formulas};
+use crate::formula::{Event, FormulaId, Formulas, Memo};
+use crate::identity::{ValueId, Values};
 use crate::kinds::Kinds;
 use crate::limits::Limits;
 use crate::names::{NameId, NameTable, SeenId, Shape, ShapeId};
@@ -85,6 +86,8 @@ pub struct Member {
     pub seen: SeenId,
     /// What the object is afterwards.
     pub next: Next,
+    /// The name.
+    pub name: NameId,
 }
 
 /// An item that was opened.
@@ -94,6 +97,8 @@ pub struct Item {
     pub ask: AskId,
     /// What the array is afterwards.
     pub next: Next,
+    /// Whether [`SchemaMachine::resume`] wants the item itself, since later ones may have to differ from it.
+    pub keep: bool,
 }
 
 /// What a container is after the value that was opened in it.
@@ -129,6 +134,7 @@ pub struct SchemaMachine {
     pub limits: Limits,
     pub(crate) formulas: Formulas,
     pub(crate) names: NameTable,
+    pub(crate) values: Values,
     /// The formula of every `$ref` target.
     pub(crate) slots: Vec<FormulaId>,
     pub(crate) number_atoms: Vec<NumberFormula>,
@@ -157,8 +163,12 @@ pub(crate) struct Memos {
     pub opened: FxHashMap<(AskId, Kinds), Option<RecordId>>,
     pub names: FxHashMap<(RecordId, SeenId), NamesId>,
     pub takes: FxHashMap<(RecordId, SeenId, NameId), Option<Member>>,
-    pub resumed: FxHashMap<(RecordId, Verdicts), RecordId>,
+    pub resumed: FxHashMap<(RecordId, Verdicts, Option<ValueId>), RecordId>,
     pub tables: FxHashMap<(RecordId, SeenId), u16>,
+    pub provisos: FxHashMap<(RecordId, Verdicts), FormulaId>,
+    pub contrary: FxHashMap<RecordId, bool>,
+    pub spare: FxHashMap<RecordId, bool>,
+    pub supplies: FxHashMap<FormulaId, crate::search::Supply>,
     pub closes: FxHashMap<(RecordId, SeenId), Option<Verdicts>>,
     pub items: FxHashMap<RecordId, Option<Item>>,
     pub texts: FxHashMap<FormulaId, RegexId>,
@@ -190,6 +200,7 @@ impl SchemaMachine {
             limits: Limits::default(),
             formulas: Formulas::new(),
             names: NameTable::new(),
+            values: Values::new(),
             slots: Vec::new(),
             number_atoms: Vec::new(),
             number_ids: FxHashMap::default(),
@@ -364,7 +375,7 @@ impl SchemaMachine {
             Goal::Free => Ok(true),
             Goal::Table(table) => Ok(table >> verdicts.0 & 1 == 1),
             Goal::Joint(pending, seen) => {
-                let resumed = self.resume(pending, verdicts)?;
+                let resumed = self.resume(pending, verdicts, None)?;
                 self.is_live(resumed, seen)
             }
         }
@@ -374,8 +385,8 @@ impl SchemaMachine {
     ///
     /// # Errors
     /// As [`SchemaMachine::kinds`].
-    pub fn resume(&mut self, pending: RecordId, verdicts: Verdicts) -> Result<RecordId, Limit> {
-        if let Some(&known) = self.memo.resumed.get(&(pending, verdicts)) {
+    pub fn resume(&mut self, pending: RecordId, verdicts: Verdicts, value: Option<ValueId>) -> Result<RecordId, Limit> {
+        if let Some(&known) = self.memo.resumed.get(&(pending, verdicts, value)) {
             return Ok(known);
         }
         let waiting = self.record(pending);
@@ -385,10 +396,15 @@ impl SchemaMachine {
             .enumerate()
             .map(|(i, &question)| (question, verdicts.0 >> i & 1 == 1))
             .collect();
-        let must = self.answered(waiting.must, &answers)?;
+        let (mut answered, mut ended) = (Memo::default(), Memo::default());
+        let mut after = |part: FormulaId| {
+            let part = self.rewrite(part, Event::Answer(&answers), &mut answered)?;
+            self.rewrite(part, Event::Ended(value), &mut ended)
+        };
+        let must = after(waiting.must)?;
         let mut asked = Vec::with_capacity(waiting.asked.len());
         for &part in waiting.asked.iter() {
-            asked.push(self.answered(part, &answers)?);
+            asked.push(after(part)?);
         }
         let resumed = self.intern_record(Record {
             kind: waiting.kind,
@@ -397,8 +413,15 @@ impl SchemaMachine {
             goal: waiting.goal,
             questions: Box::default(),
         });
-        self.memo.resumed.insert((pending, verdicts), resumed);
+        self.memo.resumed.insert((pending, verdicts, value), resumed);
         Ok(resumed)
+    }
+
+    /// Whether the record waits for the value itself, not only for verdicts on it.
+    pub(crate) fn opens(&self, record: &Record) -> bool {
+        std::iter::once(&record.must)
+            .chain(record.asked.iter())
+            .any(|&part| self.formulas.info(part).opens)
     }
 
     /// Fuel for one question about liveness.
@@ -425,7 +448,8 @@ impl SchemaMachine {
     pub fn memory_usage(&self) -> usize {
         let asks = self.asks.len() * 160 + self.records.len() * 200;
         let memos = self.memo.takes.len() * 48 + self.memo.names.len() * 24 + self.memo.known.len() * 24;
-        self.regexes.memory_usage() + self.formulas.memory_usage() + self.names.memory_usage() + asks + memos
+        let ids = self.names.memory_usage() + self.values.memory_usage();
+        self.regexes.memory_usage() + self.formulas.memory_usage() + ids + asks + memos
     }
 
     /// What is asked, for debugging.

@@ -256,7 +256,7 @@ impl SchemaMachine {
             let opened = self.derive_record(&open, Event::Name(name))?;
             let seen = self.names.see(seen, name);
             let child = self.split_child(opened, seen)?;
-            child.map(|(ask, next)| Member { ask, seen, next })
+            child.map(|(ask, next)| Member { ask, seen, next, name })
         };
         self.memo.takes.insert((record, seen, name), member);
         Ok(member)

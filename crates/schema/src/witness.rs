@@ -1,16 +1,21 @@
 //! Short JSON texts that satisfy what is asked: completions, examples, proofs that a state is live.
 use crate::formula::FormulaId;
+use crate::identity::SetId;
 use crate::kinds::Kinds;
 use crate::machine::{AskId, Goal, RecordId, SchemaMachine};
 use crate::names::SeenId;
-use crate::search::Plan;
+use crate::search::{Plan, Slot};
 use crate::texts::shortest_text;
 use penstock_automata::{Limit, RegexId};
 use std::fmt::Write;
 
+/// Items of one array that a text may have to make up so that they differ.
+const MAX_CHOSEN: usize = 2_000;
+
 /// What is still to be written.
 enum Part {
     Text(&'static str),
+    Spelt(String),
     Name(String),
     Value(FormulaId),
 }
@@ -81,12 +86,12 @@ impl SchemaMachine {
             return Ok(None);
         };
         let mut parts = Vec::new();
-        self.push_rest(&plan, !is_empty, &mut parts);
+        self.push_rest(&plan, !is_empty, &mut parts)?;
         self.write(parts).map(Some)
     }
 
     /// A text of a formula that is known to be satisfiable.
-    fn spell(&mut self, formula: FormulaId) -> Result<String, Limit> {
+    pub(crate) fn spell(&mut self, formula: FormulaId) -> Result<String, Limit> {
         self.write(vec![Part::Value(formula)])
     }
 
@@ -96,6 +101,7 @@ impl SchemaMachine {
         while let Some(part) = parts.pop() {
             match part {
                 Part::Text(text) => out.push_str(text),
+                Part::Spelt(text) => out.push_str(&text),
                 Part::Name(name) => {
                     let _ = write!(out, "{}:", serde_json::Value::String(name));
                 }
@@ -134,36 +140,66 @@ impl SchemaMachine {
             }
             Plan::Number(spec) => out.push_str(&self.numbers.shortest(*spec)?.unwrap_or_default()),
             Plan::Text(regex) => out.push_str(&self.quoted(*regex)?),
-            Plan::Array(_) | Plan::Object(_) => {
-                out.push(if matches!(*plan, Plan::Array(_)) { '[' } else { '{' });
-                self.push_rest(&plan, false, parts);
+            Plan::Array(_) | Plan::Distinct(_) | Plan::Object(_) => {
+                out.push(if matches!(*plan, Plan::Object(_)) { '{' } else { '[' });
+                self.push_rest(&plan, false, parts)?;
             }
         }
         Ok(())
     }
 
     /// Pushes the items or members of a plan and the closing bracket.
-    fn push_rest(&self, plan: &Plan, mut comma: bool, parts: &mut Vec<Part>) {
-        let mut rest = Vec::new();
-        let members: Vec<(Option<String>, FormulaId)> = match plan {
+    fn push_rest(&mut self, plan: &Plan, mut comma: bool, parts: &mut Vec<Part>) -> Result<(), Limit> {
+        let members: Vec<(Option<String>, Part)> = match plan {
             Plan::Object(members) => {
-                let named =
-                    |member: &(crate::names::NameId, FormulaId)| (Some(self.names.text(member.0).to_string()), member.1);
+                let named = |member: &(crate::names::NameId, FormulaId)| {
+                    (Some(self.names.text(member.0).to_string()), Part::Value(member.1))
+                };
                 members.iter().map(named).collect()
             }
-            Plan::Array(items) => items.iter().map(|&item| (None, item)).collect(),
+            Plan::Array(items) => items.iter().map(|&item| (None, Part::Value(item))).collect(),
+            Plan::Distinct(slots) => {
+                let values = self.choose(slots)?;
+                values.into_iter().map(|text| (None, Part::Spelt(text))).collect()
+            }
             _ => Vec::new(),
         };
+        let mut rest = Vec::new();
         for (name, value) in members {
             if comma {
                 rest.push(Part::Text(","));
             }
             comma = true;
             rest.extend(name.map(Part::Name));
-            rest.push(Part::Value(value));
+            rest.push(value);
         }
-        rest.push(Part::Text(if matches!(plan, Plan::Array(_)) { "]" } else { "}" }));
+        rest.push(Part::Text(if matches!(plan, Plan::Object(_)) { "}" } else { "]" }));
         parts.extend(rest.into_iter().rev());
+        Ok(())
+    }
+
+    /// The texts of items that differ.
+    fn choose(&mut self, slots: &[Slot]) -> Result<Vec<String>, Limit> {
+        let given = slots.iter().filter_map(|slot| slot.value);
+        let mut taken = given.fold(SetId::EMPTY, |taken, value| self.values.with(taken, value));
+        let mut texts = Vec::with_capacity(slots.len());
+        for slot in slots {
+            if texts.len() >= MAX_CHOSEN {
+                return Err(self.limits.error("max_witness_size"));
+            }
+            if let Some(value) = slot.value {
+                texts.push(self.spelt_value(value));
+                continue;
+            }
+            let again = self.one_of_set(taken);
+            let other = self.formulas.not(again);
+            let formula = self.formulas.and(&[slot.formula, other]);
+            let text = self.spell(formula)?;
+            let value = self.parsed_value(&text);
+            taken = self.values.with(taken, value);
+            texts.push(text);
+        }
+        Ok(texts)
     }
 
     fn quoted(&mut self, term: RegexId) -> Result<String, Limit> {

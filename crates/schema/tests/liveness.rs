@@ -7,7 +7,9 @@ mod common {
     pub mod random;
 }
 use common::{naive, random};
-use penstock_schema::{AskId, ErrorKind, Kinds, Limit, Next, RecordId, SchemaMachine, SchemaOptions, SeenId, Verdicts};
+use penstock_schema::{
+    AskId, ErrorKind, Kinds, Limit, NameId, Next, RecordId, SchemaMachine, SchemaOptions, SeenId, ValueId, Verdicts,
+};
 use serde_json::Value;
 
 /// An open container with the text read so far in it.
@@ -18,6 +20,9 @@ struct Frame {
     is_object: bool,
     /// What it becomes after the value that is being read.
     next: Option<Next>,
+    /// What it holds, and the name of the member that is being read.
+    content: Vec<(Option<NameId>, ValueId)>,
+    name: Option<NameId>,
 }
 
 /// The events of a value.
@@ -82,8 +87,15 @@ impl Reader<'_> {
             _ => self.string(ask, value.as_str().expect("a text"))?,
         };
         self.text.push_str(&text);
+        let id = match value {
+            Value::Null => self.machine.literal_value(Kinds::NULL),
+            Value::Bool(true) => self.machine.literal_value(Kinds::TRUE),
+            Value::Bool(false) => self.machine.literal_value(Kinds::FALSE),
+            Value::Number(_) => self.machine.number_value(&text),
+            _ => self.machine.text_value(value.as_str().expect("a text")),
+        };
         match verdicts {
-            Some(verdicts) => self.finish(verdicts).map(|()| true),
+            Some(verdicts) => self.finish(verdicts, id).map(|()| true),
             None => Ok(false),
         }
     }
@@ -138,6 +150,8 @@ impl Reader<'_> {
             is_empty: true,
             is_object,
             next: None,
+            content: Vec::new(),
+            name: None,
         });
         Ok(true)
     }
@@ -155,7 +169,7 @@ impl Reader<'_> {
         self.separate();
         self.text.push_str(&format!("{}:", Value::from(name)));
         let frame = self.frames.last_mut().expect("an open object");
-        (frame.seen, frame.next) = (member.seen, Some(member.next));
+        (frame.seen, frame.next, frame.name) = (member.seen, Some(member.next), Some(member.name));
         self.ask = Some(member.ask);
         Ok(true)
     }
@@ -202,17 +216,27 @@ impl Reader<'_> {
         let Some(verdicts) = self.machine.close(record, seen)? else {
             return Ok(false);
         };
-        self.frames.pop();
+        let content = self.frames.pop().expect("an open container").content;
         self.text.push(if is_object { '}' } else { ']' });
-        self.finish(verdicts).map(|()| true)
+        let id = match is_object {
+            true => self.machine.object_value(
+                content
+                    .into_iter()
+                    .map(|(name, value)| (name.expect("a name"), value))
+                    .collect(),
+            ),
+            false => self.machine.array_value(content.into_iter().map(|part| part.1).collect()),
+        };
+        self.finish(verdicts, id).map(|()| true)
     }
 
-    fn finish(&mut self, verdicts: Verdicts) -> Result<(), Limit> {
+    fn finish(&mut self, verdicts: Verdicts, value: ValueId) -> Result<(), Limit> {
         self.ask = None;
         if let Some(frame) = self.frames.last_mut() {
+            frame.content.push((frame.name.take(), value));
             frame.record = match frame.next.take().expect("a value was due") {
                 Next::Record(record) => record,
-                Next::Pending(pending) => self.machine.resume(pending, verdicts)?,
+                Next::Pending(pending) => self.machine.resume(pending, verdicts, Some(value))?,
             };
         }
         Ok(())
@@ -389,4 +413,9 @@ fn dense_conjunctions_offer_exactly_what_can_be_completed() {
 #[test]
 fn wide_choices_offer_exactly_what_can_be_completed() {
     check_all(random::wide_schema, 60);
+}
+
+#[test]
+fn items_that_differ_offer_exactly_what_can_be_completed() {
+    check_all(random::unique_schema, 400);
 }

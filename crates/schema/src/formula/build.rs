@@ -1,5 +1,6 @@
 //! Constructors: the simplest equal formula that is seen at a glance.
 use super::{plainly, FormulaId, Formulas, Info, ItemCover, MemberCover, Members, Node, Unevaluated};
+use crate::identity::SetId;
 use crate::kinds::Kinds;
 use crate::names::NameId;
 use penstock_automata::RegexId;
@@ -293,6 +294,18 @@ impl Formulas {
         }
     }
 
+    pub fn unique(&mut self, seen: SetId) -> FormulaId {
+        self.intern(Node::Unique(seen), plainly(Kinds::ARRAY))
+    }
+
+    pub fn unique_open(&mut self, seen: SetId) -> FormulaId {
+        let info = Info {
+            opens: true,
+            ..plainly(Kinds::ARRAY)
+        };
+        self.intern(Node::UniqueOpen(seen), info)
+    }
+
     pub fn names(&mut self, schema: FormulaId) -> FormulaId {
         match schema {
             FormulaId::TRUE => FormulaId::TRUE,
@@ -427,6 +440,7 @@ impl Formulas {
 
 fn join_flags(sum: &mut Info, part: Info) {
     sum.asks |= part.asks;
+    sum.opens |= part.opens;
     sum.refers |= part.refers;
     sum.depth = sum.depth.max(part.depth);
 }

@@ -10,6 +10,7 @@ mod rewrite;
 
 pub(crate) use rewrite::{Event, Memo};
 
+use crate::identity::SetId;
 use crate::kinds::Kinds;
 use crate::names::NameId;
 use penstock_automata::RegexId;
@@ -67,6 +68,10 @@ pub(crate) enum Node {
     Contains(FormulaId, u32),
     /// Index into [`Formulas::item_covers`].
     UnevaluatedItems(u32),
+    /// The items still to come differ from each other and from these.
+    Unique(SetId),
+    /// The same while an item is being read that differs from these and is to become one of them.
+    UniqueOpen(SetId),
 }
 
 /// `properties`, `patternProperties` and `additionalProperties` together.
@@ -114,6 +119,8 @@ pub(crate) struct Info {
     pub never_plain: Kinds,
     /// Holds a `Value`.
     pub asks: bool,
+    /// Holds a `UniqueOpen`.
+    pub opens: bool,
     /// Holds a `Ref`.
     pub refers: bool,
     pub depth: u16,

@@ -1,5 +1,6 @@
 //! What an event leaves of a formula: Brzozowski's derivative, atom by atom.
 use super::{FormulaId, Formulas, ItemCover, MemberCover, Node};
+use crate::identity::{SetId, ValueId};
 use crate::kinds::Kinds;
 use crate::machine::SchemaMachine;
 use crate::names::NameId;
@@ -18,6 +19,8 @@ pub(crate) enum Event<'a> {
     Item,
     /// These formulas (sorted) were decided of the member or item that was being read.
     Answer(&'a [(FormulaId, bool)]),
+    /// The item that was being read is this value; `None`: one that plays no part in what follows.
+    Ended(Option<ValueId>),
 }
 
 /// Answers within one rewriting: it makes the cost linear in the shared graph.
@@ -26,7 +29,13 @@ pub(crate) type Memo = FxHashMap<FormulaId, FormulaId>;
 impl SchemaMachine {
     /// The formula after an event. Cost: linear in its distinct nodes.
     pub(crate) fn rewrite(&mut self, formula: FormulaId, event: Event<'_>, memo: &mut Memo) -> Result<FormulaId, Limit> {
-        if formula <= FormulaId::FALSE || (matches!(event, Event::Answer(_)) && !self.formulas.info(formula).asks) {
+        let info = self.formulas.info(formula);
+        let untouched = match event {
+            Event::Answer(_) => !info.asks,
+            Event::Ended(_) => !info.opens,
+            _ => false,
+        };
+        if formula <= FormulaId::FALSE || untouched {
             return Ok(formula);
         }
         let node = self.formulas.node(formula).clone();
@@ -78,7 +87,7 @@ impl SchemaMachine {
             Event::Kind(kind) => self.atom_of_kind(atom, node, kind),
             Event::Name(name) => self.atom_after_name(atom, node, name, memo),
             Event::Item => self.atom_after_item(atom, node, memo),
-            Event::Answer(answers) => self.atom_answered(atom, node, answers, memo),
+            Event::Answer(_) | Event::Ended(_) => self.atom_answered(atom, node, event, memo),
         }
     }
 
@@ -122,6 +131,7 @@ impl SchemaMachine {
             Node::Text(_) => Kinds::STRING,
             Node::Number(_) => Kinds::NUMBER,
             Node::Items { .. } | Node::MinItems(_) | Node::Contains(..) | Node::UnevaluatedItems(_) => Kinds::ARRAY,
+            Node::Unique(_) | Node::UniqueOpen(_) => Kinds::ARRAY,
             _ => Kinds::OBJECT,
         };
         // Lowering guards every atom by its kind, so the answer for another kind is never read.
@@ -165,6 +175,9 @@ impl SchemaMachine {
     }
 
     fn atom_after_item(&mut self, atom: FormulaId, node: &Node, memo: &mut Memo) -> Result<FormulaId, Limit> {
+        if let Node::Unique(seen) = *node {
+            return Ok(self.unique_after_item(seen));
+        }
         let formulas = &mut self.formulas;
         match *node {
             Node::Items { list, done, rest } => {
@@ -202,24 +215,37 @@ impl SchemaMachine {
         }
     }
 
-    fn atom_answered(
-        &mut self,
-        atom: FormulaId,
-        node: &Node,
-        answers: &[(FormulaId, bool)],
-        memo: &mut Memo,
-    ) -> Result<FormulaId, Limit> {
+    /// The item differs from those before it, and what comes later from it.
+    fn unique_after_item(&mut self, seen: SetId) -> FormulaId {
+        let again = self.one_of_set(seen);
+        let again = self.formulas.value(again);
+        let differs = self.formulas.not(again);
+        let open = self.formulas.unique_open(seen);
+        self.formulas.and(&[differs, open])
+    }
+
+    fn atom_answered(&mut self, atom: FormulaId, node: &Node, event: Event<'_>, memo: &mut Memo) -> Result<FormulaId, Limit> {
         match *node {
-            Node::Value(schema) => Ok(match answers.binary_search_by_key(&schema, |answer| answer.0) {
-                Ok(at) if answers[at].1 => FormulaId::TRUE,
-                Ok(_) => FormulaId::FALSE,
-                Err(_) => atom,
+            Node::Value(schema) => Ok(match event {
+                Event::Answer(answers) => match answers.binary_search_by_key(&schema, |answer| answer.0) {
+                    Ok(at) if answers[at].1 => FormulaId::TRUE,
+                    Ok(_) => FormulaId::FALSE,
+                    Err(_) => atom,
+                },
+                _ => atom,
+            }),
+            Node::UniqueOpen(seen) => Ok(match event {
+                Event::Ended(value) => {
+                    let seen = value.map_or(seen, |value| self.values.with(seen, value));
+                    self.formulas.unique(seen)
+                }
+                _ => atom,
             }),
             Node::UnevaluatedMembers(table) => {
                 let table = self.formulas.member_covers[table as usize].clone();
                 let mut branches = Vec::with_capacity(table.branches.len());
                 for (cover, holds) in table.branches.iter() {
-                    branches.push((cover.clone(), self.rewrite(*holds, Event::Answer(answers), memo)?));
+                    branches.push((cover.clone(), self.rewrite(*holds, event, memo)?));
                 }
                 Ok(self.formulas.unevaluated_members(table.schema, branches))
             }
@@ -227,7 +253,7 @@ impl SchemaMachine {
                 let table = self.formulas.item_covers[table as usize].clone();
                 let mut branches = Vec::with_capacity(table.branches.len());
                 for (cover, holds) in table.branches.iter() {
-                    branches.push((cover.clone(), self.rewrite(*holds, Event::Answer(answers), memo)?));
+                    branches.push((cover.clone(), self.rewrite(*holds, event, memo)?));
                 }
                 Ok(self.formulas.unevaluated_items(table.schema, branches))
             }

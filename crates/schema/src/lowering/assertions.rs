@@ -3,6 +3,7 @@ use super::keywords::Keywords;
 use super::{Lowerer, PathId, ScopeId};
 use crate::error::Entry;
 use crate::formula::{FormulaId, Members};
+use crate::identity::SetId;
 use crate::kinds::Kinds;
 use crate::number::{Decimal, NumberFormula};
 use crate::options::{Draft, FormatMode};
@@ -429,13 +430,9 @@ impl<'v> Lowerer<'_, 'v> {
             let more = self.machine.formulas.min_items(count + 1);
             parts.push(self.machine.formulas.not(more));
         }
+        // At most one item differs from all others by itself.
         if k.unique_items == Some(&Value::Bool(true)) && most.is_none_or(|most| most > 1) {
-            self.refuse(
-                at.path,
-                "uniqueItems",
-                "items that must differ are not supported".into(),
-                "drop it or set `maxItems` to 1",
-            );
+            parts.push(self.machine.formulas.unique(SetId::EMPTY));
         }
         self.contains_of(k, at, parts);
     }

@@ -1,9 +1,9 @@
 //! Constants: `enum` and `const`.
 use super::{Lowerer, PathId};
-use crate::formula::{FormulaId, Members};
+use crate::formula::FormulaId;
 use crate::kinds::Kinds;
 use crate::machine::SchemaMachine;
-use crate::number::{Decimal, NumberFormula};
+use crate::number::Decimal;
 use serde_json::Value;
 
 impl Lowerer<'_, '_> {
@@ -37,16 +37,13 @@ impl SchemaMachine {
             parts.push(self.constant_texts(texts));
         }
         if !numbers.is_empty() {
-            numbers.sort();
-            numbers.dedup();
-            let number = self.formulas.kind(Kinds::NUMBER);
-            let atom = self.number_atom(NumberFormula::OneOf(numbers.into()));
-            parts.push(self.formulas.and(&[number, atom]));
+            parts.push(self.constant_numbers(numbers));
         }
         self.formulas.or(&parts)
     }
 
-    fn constant_texts(&mut self, mut texts: Vec<&str>) -> FormulaId {
+    /// One of these strings (at least one).
+    pub(crate) fn constant_texts(&mut self, mut texts: Vec<&str>) -> FormulaId {
         texts.sort_unstable();
         texts.dedup();
         let regex = self.regexes.words(texts.iter().copied());
@@ -60,26 +57,16 @@ impl SchemaMachine {
 
     fn constant_array(&mut self, items: &[Value]) -> FormulaId {
         let prefix: Vec<FormulaId> = items.iter().map(|item| self.constants(std::iter::once(item))).collect();
-        let array = self.formulas.kind(Kinds::ARRAY);
-        let items = self.formulas.items(&prefix, FormulaId::FALSE);
-        let all = self.formulas.min_items(prefix.len() as u32);
-        self.formulas.and(&[array, items, all])
+        self.array_of(&prefix)
     }
 
     fn constant_object(&mut self, members: &serde_json::Map<String, Value>) -> FormulaId {
-        let mut names = Vec::with_capacity(members.len());
-        let mut parts = vec![self.formulas.kind(Kinds::OBJECT)];
+        let mut list = Vec::with_capacity(members.len());
         for (name, value) in members {
             let name = self.names.intern(name);
-            names.push((name, self.constants(std::iter::once(value))));
-            parts.push(self.formulas.has(name));
+            list.push((name, self.constants(std::iter::once(value))));
         }
-        parts.push(self.formulas.members(Members {
-            names: names.into(),
-            patterns: Box::default(),
-            other: FormulaId::FALSE,
-        }));
-        self.formulas.and(&parts)
+        self.object_of(list)
     }
 
     /// The atom of a language of strings.

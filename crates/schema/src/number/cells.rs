@@ -80,6 +80,58 @@ impl Side {
     }
 }
 
+impl Side {
+    /// Not more than the number of values on this side.
+    pub fn least_count(&self, grid: &Grid) -> u64 {
+        let cells = self.cells.iter().map(|cell| cell.least_count(grid));
+        cells.fold(self.points.len() as u64, u64::saturating_add)
+    }
+}
+
+/// Numbers beyond ten to this power are not counted, nor digits behind the point beyond [`COUNTED_PLACES`].
+const COUNTED_DIGITS: i64 = 15;
+const COUNTED_PLACES: [i64; 5] = [0, 3, 12, 40, 100];
+
+impl Cell {
+    fn least_count(&self, grid: &Grid) -> u64 {
+        let high = (&self.high - 1u8).min(grid.power(grid.places + COUNTED_DIGITS).clone());
+        let counts = self.choices.iter().flat_map(|choice| {
+            let steps: Vec<BigUint> = match choice.is_multiple {
+                true => vec![choice.multiple.value.clone()],
+                false => COUNTED_PLACES
+                    .iter()
+                    .filter(|&&places| places <= grid.places)
+                    .map(|places| grid.power(grid.places - places).clone())
+                    .collect(),
+            };
+            let high = &high;
+            steps
+                .into_iter()
+                .map(move |step| choice.least_count(&step, &self.low, high, grid))
+        });
+        counts.max().unwrap_or(0)
+    }
+}
+
+impl Choice {
+    /// Multiples of `step` above `low`, not above `high`, that count for this choice.
+    fn least_count(&self, step: &BigUint, low: &BigUint, high: &BigUint, grid: &Grid) -> u64 {
+        // Every multiple of the step must be a number of the universe: few enough digits.
+        let zeros = Modulus::new(step.clone()).tens;
+        let most_digits = grid.places + COUNTED_DIGITS + 1 - zeros;
+        if low >= high || most_digits > grid.max_digits {
+            return 0;
+        }
+        let multiples = |step: &BigUint| high / step - low / step;
+        let mut count = multiples(step);
+        for other in &self.no_multiples {
+            let lost = multiples(&least_common_multiple(step, other));
+            count = if lost < count { count - lost } else { BigUint::ZERO };
+        }
+        u64::try_from(count).unwrap_or(u64::MAX)
+    }
+}
+
 fn signed(steps: &BigUint, negative: bool) -> BigInt {
     let sign = if negative { Sign::Minus } else { Sign::Plus };
     BigInt::from_biguint(sign, steps.clone())

@@ -123,6 +123,17 @@ impl Numbers {
         Ok(false)
     }
 
+    /// A number of values that meet the goal, not more than there are; huge where there is no end of them.
+    ///
+    /// # Errors
+    /// `max_number_moduli`.
+    pub fn least_count(&self, spec: NumberSpec) -> Result<u64, Limit> {
+        let spec = &self.specs[spec.0 as usize];
+        let counts = [spec.side(false)?, spec.side(true)?].map(|side| side.least_count(&self.grid));
+        // Zero lies on both sides.
+        Ok(counts[0].saturating_add(counts[1]).saturating_sub(1))
+    }
+
     /// The state of the empty prefix.
     pub fn start(&mut self, spec: NumberSpec) -> NumberState {
         let key = self.key(spec, &Place::Start);

@@ -3,6 +3,7 @@
 //! Positions are walked once; needs (`contains`) and violations are placed on them, and what `maxContains` leaves is spent.
 use super::{Literals, Plan, Stop};
 use crate::formula::{FormulaId, ItemCover, Node};
+use crate::identity::SetId;
 use crate::machine::SchemaMachine;
 use rustc_hash::FxHashSet;
 
@@ -16,6 +17,10 @@ struct ArrayGoal {
     needs: Vec<(FormulaId, u32)>,
     /// Schemas that at most so many items may satisfy.
     caps: Vec<(FormulaId, u32)>,
+    /// The items differ from each other and from these.
+    unique: Option<SetId>,
+    /// Some item equals another one or one of these.
+    repeats: Option<SetId>,
     low: usize,
     high: Option<usize>,
     /// Positions from here on are all alike.
@@ -30,6 +35,27 @@ struct Left {
     breaches: u64,
     needs: Vec<u32>,
     caps: Vec<u32>,
+    /// The items chosen so far, where more than their number matters.
+    items: Vec<FormulaId>,
+}
+
+/// What is made of a list of items; `true` ends the search.
+type Visit<'a> = dyn FnMut(&mut SchemaMachine, &[FormulaId]) -> Result<bool, Stop> + 'a;
+
+/// One search for items.
+struct Walk<'a, 'v> {
+    goal: &'a ArrayGoal,
+    most: usize,
+    items: Vec<FormulaId>,
+    failed: FxHashSet<Left>,
+    visit: &'a mut Visit<'v>,
+}
+
+impl ArrayGoal {
+    /// Whether every position can be looked at on its own.
+    fn is_plain(&self) -> bool {
+        self.breaches.is_empty() && self.needs.is_empty() && self.caps.is_empty() && self.repeats.is_none()
+    }
 }
 
 /// Positions that a search may walk one by one.
@@ -47,6 +73,8 @@ impl SchemaMachine {
                 }
                 (Node::Contains(schema, count), true) => raise(&mut goal.needs, *schema, *count, u32::max),
                 (Node::Contains(schema, count), false) => raise(&mut goal.caps, *schema, *count - 1, u32::min),
+                (Node::Unique(seen) | Node::UniqueOpen(seen), true) => goal.unique = Some(*seen),
+                (Node::Unique(seen) | Node::UniqueOpen(seen), false) => goal.repeats = Some(*seen),
                 (Node::Items { .. } | Node::UnevaluatedItems(_), true) => goal.every.push(atom),
                 (Node::Items { .. } | Node::UnevaluatedItems(_), false) => goal.breaches.push(atom),
                 _ => {}
@@ -104,10 +132,44 @@ impl SchemaMachine {
         if goal.high.is_some_and(|high| high < goal.low) {
             return Ok(None);
         }
-        if goal.breaches.is_empty() && goal.needs.is_empty() && goal.caps.is_empty() {
-            return self.plain_items(&goal);
+        if goal.is_plain() {
+            let Some(items) = self.plain_items(&goal)? else {
+                return Ok(None);
+            };
+            return match goal.unique {
+                Some(seen) => self.distinct(&items, seen),
+                None => Ok(Some(Plan::Array(items))),
+            };
         }
-        let most = goal.low.max(goal.zone) + goal.needs.iter().map(|need| need.1 as usize).sum::<usize>() + goal.breaches.len();
+        let mut found = None;
+        self.walk(&goal, &mut |machine, items| {
+            found = machine.accept(&goal, items)?;
+            Ok(found.is_some())
+        })?;
+        Ok(found)
+    }
+
+    /// What a value must satisfy so that an item still to come can be equal to it, where the literals lack nothing but that
+    /// equality; added to `out`.
+    pub(crate) fn equal_items(&mut self, literals: &Literals, out: &mut Vec<FormulaId>) -> Result<(), Stop> {
+        let goal = self.array_goal(literals);
+        if goal.repeats.is_none() || goal.high.is_some_and(|high| high < goal.low) {
+            return Ok(());
+        }
+        self.walk(&goal, &mut |_, items| {
+            out.extend_from_slice(items);
+            Ok(false)
+        })
+    }
+
+    /// Shows `visit` every list of items that serves the goal, but for what the items must or must not have in common, until
+    /// it answers `true`.
+    fn walk(&mut self, goal: &ArrayGoal, visit: &mut Visit<'_>) -> Result<(), Stop> {
+        let mut most =
+            goal.low.max(goal.zone) + goal.needs.iter().map(|need| need.1 as usize).sum::<usize>() + goal.breaches.len();
+        if goal.repeats.is_some() {
+            most += 2;
+        }
         let most = goal.high.map_or(most, |high| most.min(high));
         if most > MAX_POSITIONS || goal.breaches.len() + goal.needs.len() > 16 || goal.caps.len() > 8 {
             return Err(self.limits.error("max_witness_size").into());
@@ -117,14 +179,49 @@ impl SchemaMachine {
             breaches: (1 << goal.breaches.len()) - 1,
             needs: goal.needs.iter().map(|need| need.1).collect(),
             caps: goal.caps.iter().map(|cap| cap.1).collect(),
+            items: Vec::new(),
         };
-        let mut items = Vec::new();
-        let found = self.walk_items(&goal, most, left, &mut items, &mut FxHashSet::default())?;
-        Ok(found.then_some(Plan::Array(items)))
+        let mut walk = Walk {
+            goal,
+            most,
+            items: Vec::new(),
+            failed: FxHashSet::default(),
+            visit,
+        };
+        self.walk_items(&mut walk, left)?;
+        Ok(())
+    }
+
+    /// The plan of these items, if they have in common what they must.
+    fn accept(&mut self, goal: &ArrayGoal, items: &[FormulaId]) -> Result<Option<Plan>, Stop> {
+        let mut items = items.to_vec();
+        if let Some(seen) = goal.unique {
+            return self.distinct(&items, seen);
+        }
+        let Some(seen) = goal.repeats else {
+            return Ok(Some(Plan::Array(items)));
+        };
+        let again = self.one_of_set(seen);
+        for i in 0..items.len() {
+            let both = self.formulas.and(&[items[i], again]);
+            if self.satisfiable(both)? {
+                items[i] = both;
+                return Ok(Some(Plan::Array(items)));
+            }
+            for j in 0..i {
+                let both = self.formulas.and(&[items[i], items[j]]);
+                if self.satisfiable(both)? {
+                    // Equal formulas are spelt alike.
+                    (items[i], items[j]) = (both, both);
+                    return Ok(Some(Plan::Array(items)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The case without needs, violations and caps: every position on its own.
-    fn plain_items(&mut self, goal: &ArrayGoal) -> Result<Option<Plan>, Stop> {
+    fn plain_items(&mut self, goal: &ArrayGoal) -> Result<Option<Vec<FormulaId>>, Stop> {
         if goal.low > self.limits.max_witness_size as usize {
             return Err(self.limits.error("max_witness_size").into());
         }
@@ -140,26 +237,33 @@ impl SchemaMachine {
             }
             items.push(base);
         }
-        Ok(Some(Plan::Array(items)))
+        Ok(Some(items))
     }
 
-    fn walk_items(
-        &mut self,
-        goal: &ArrayGoal,
-        most: usize,
-        left: Left,
-        items: &mut Vec<FormulaId>,
-        failed: &mut FxHashSet<Left>,
-    ) -> Result<bool, Stop> {
+    fn walk_items(&mut self, walk: &mut Walk<'_, '_>, left: Left) -> Result<bool, Stop> {
         self.burn()?;
-        if left.position >= goal.low && left.breaches == 0 && left.needs.iter().all(|&count| count == 0) {
-            return Ok(true);
+        let goal = walk.goal;
+        let is_served = left.position >= goal.low && left.breaches == 0 && left.needs.iter().all(|&count| count == 0);
+        if is_served {
+            if (walk.visit)(self, &walk.items)? {
+                return Ok(true);
+            }
+            // More items never help items to differ.
+            if goal.repeats.is_none() {
+                return Ok(false);
+            }
         }
         let mut key = left.clone();
+        if goal.unique.is_some() || goal.repeats.is_some() {
+            key.items = walk.items.clone();
+            if goal.zone == 0 {
+                key.items.sort_unstable();
+            }
+        }
         if goal.high.is_none() {
             key.position = key.position.min(goal.zone.max(goal.low));
         }
-        if left.position >= most || failed.contains(&key) {
+        if left.position >= walk.most || walk.failed.contains(&key) {
             return Ok(false);
         }
         let base = self.item_base(goal, left.position);
@@ -173,14 +277,14 @@ impl SchemaMachine {
                 if !self.satisfiable(item)? {
                     continue;
                 }
-                items.push(item);
-                if self.walk_items(goal, most, next, items, failed)? {
+                walk.items.push(item);
+                if self.walk_items(walk, next)? {
                     return Ok(true);
                 }
-                items.pop();
+                walk.items.pop();
             }
         }
-        failed.insert(key);
+        walk.failed.insert(key);
         Ok(false)
     }
 

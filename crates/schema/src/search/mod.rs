@@ -4,12 +4,15 @@
 //! witness never contains a witness of the same goal. Each formula of one kind is searched by a tableau (`tableau.rs`), and
 //! conjunctions of its atoms by a theory of the kind (`object.rs`, `array.rs`; strings and numbers are automata).
 mod array;
+mod distinct;
 mod object;
 mod tableau;
 
+pub(crate) use distinct::{Slot, Supply};
 pub(crate) use object::ObjectGoal;
 
 use crate::formula::FormulaId;
+use crate::identity::ValueId;
 use crate::kinds::Kinds;
 use crate::machine::{Ask, Goal, RecordId, SchemaMachine};
 use crate::names::{NameId, SeenId};
@@ -25,6 +28,8 @@ pub(crate) enum Plan {
     Number(NumberSpec),
     Text(RegexId),
     Array(Vec<FormulaId>),
+    /// An array whose items differ.
+    Distinct(Vec<Slot>),
     Object(Vec<(NameId, FormulaId)>),
 }
 
@@ -47,6 +52,10 @@ pub(crate) struct Search {
     running: FxHashMap<FormulaId, u32>,
     /// The least depth of a goal that was met again.
     low: u32,
+    /// Formulas whose values are being listed, with those found so far.
+    supplies: FxHashMap<FormulaId, Vec<ValueId>>,
+    /// How often such a list was used before it was done.
+    num_leans: u64,
 }
 
 impl Default for Search {
@@ -54,6 +63,8 @@ impl Default for Search {
         Search {
             running: FxHashMap::default(),
             low: u32::MAX,
+            supplies: FxHashMap::default(),
+            num_leans: 0,
         }
     }
 }
@@ -74,6 +85,7 @@ impl SchemaMachine {
 
     pub(crate) fn limit_of(&mut self, stop: Stop) -> Limit {
         self.search.running.clear();
+        self.search.supplies.clear();
         self.search.low = u32::MAX;
         match stop {
             Stop::Limit(limit) => limit,
@@ -124,13 +136,15 @@ impl SchemaMachine {
         let depth = self.search.running.len() as u32;
         self.search.running.insert(formula, depth);
         let outer = std::mem::replace(&mut self.search.low, u32::MAX);
+        let leans = self.search.num_leans;
         let plan = self.find_plan(formula)?;
+        let leaned = self.search.num_leans != leans;
         self.search.running.remove(&formula);
         let low = self.search.low;
         self.search.low = outer.min(if low < depth { low } else { u32::MAX });
         let found = plan.is_some();
         // A refusal that leaned on an open goal is not kept.
-        if found || low >= depth {
+        if found || low >= depth && !leaned {
             self.memo.known.insert(formula, found);
         }
         if let Some(plan) = plan {

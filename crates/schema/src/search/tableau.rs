@@ -78,7 +78,7 @@ impl SchemaMachine {
     /// What `solve` makes of some literals that make `goal` true, or `None` if there are none that it accepts.
     pub(super) fn satisfy<R>(&mut self, goal: FormulaId, solve: &mut Solve<'_, R>) -> Result<Option<R>, Stop> {
         match self.first_try(goal, solve)? {
-            None => self.search_all(goal, solve),
+            None => self.search_all(goal, PATIENCE, solve),
             found => Ok(found),
         }
     }
@@ -105,7 +105,18 @@ impl SchemaMachine {
         }
     }
 
-    fn search_all<R>(&mut self, goal: FormulaId, solve: &mut Solve<'_, R>) -> Result<Option<R>, Stop> {
+    /// Shows `visit` every conjunction of literals that makes `goal` true.
+    pub(crate) fn for_each_model(
+        &mut self,
+        goal: FormulaId,
+        visit: &mut dyn FnMut(&mut SchemaMachine, &Literals) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let visit = &mut |machine: &mut SchemaMachine, literals: &Literals| visit(machine, literals).map(|()| None::<()>);
+        self.search_all(goal, u32::MAX, visit).map(|_| ())
+    }
+
+    /// `patience`: refusals before reasons are worked out.
+    fn search_all<R>(&mut self, goal: FormulaId, patience: u32, solve: &mut Solve<'_, R>) -> Result<Option<R>, Stop> {
         let (mut trail, mut choices, mut cores) = (Trail::default(), Vec::<Choice>::new(), Vec::<Vec<Signed>>::new());
         let (mut todo, mut branches) = (vec![(goal, true)], Vec::new());
         let mut refusals = 0;
@@ -135,7 +146,7 @@ impl SchemaMachine {
                         return Ok(found);
                     }
                     refusals += 1;
-                    if refusals > PATIENCE {
+                    if refusals > patience {
                         cores.push(self.core_of(literals, solve)?);
                     }
                 }
@@ -390,6 +401,7 @@ impl SchemaMachine {
             Node::Value(_) => 0,
             Node::Has(_) => 1,
             Node::MinMembers(_) | Node::MinItems(_) => 2,
+            Node::Unique(_) | Node::UniqueOpen(_) => 3,
             Node::Contains(..) | Node::Or(_) | Node::And(_) => 4,
             Node::Items { .. } | Node::Members(_) | Node::Names(_) => 5,
             Node::UnevaluatedMembers(_) | Node::UnevaluatedItems(_) => 7,

@@ -1,7 +1,7 @@
 //! Walks a whole JSON value through the machine's public doors, as a reader of bytes would.
 #![allow(dead_code)]
 use penstock_automata::RegexId;
-use penstock_schema::{AskId, Kinds, Limit, Next, RecordId, SchemaMachine, SeenId, Verdicts};
+use penstock_schema::{AskId, Kinds, Limit, Next, RecordId, SchemaMachine, SeenId, ValueId, Verdicts};
 use serde_json::Value;
 
 /// Whether the machine accepts a value. Panics where its answers contradict each other.
@@ -78,13 +78,35 @@ fn number_text(machine: &mut SchemaMachine, ask: AskId, text: &str) -> Result<Op
     Ok(Some(machine.number_verdicts(ask, state)))
 }
 
+fn value_id(machine: &mut SchemaMachine, value: &Value) -> ValueId {
+    match value {
+        Value::Number(number) => machine.number_value(&number.to_string()),
+        Value::String(text) => machine.text_value(text),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| value_id(machine, item)).collect();
+            machine.array_value(items)
+        }
+        Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, value)| (machine.name_id(name), value_id(machine, value)));
+            let members = members.collect();
+            machine.object_value(members)
+        }
+        literal => machine.literal_value(kind_of(literal)),
+    }
+}
+
 fn after(machine: &mut SchemaMachine, ask: AskId, next: Next, value: &Value) -> Result<Option<RecordId>, Limit> {
     let Some(verdicts) = verdicts(machine, ask, value)? else {
         return Ok(None);
     };
     match next {
         Next::Record(record) => Ok(Some(record)),
-        Next::Pending(pending) => machine.resume(pending, verdicts).map(Some),
+        Next::Pending(pending) => {
+            let value = value_id(machine, value);
+            machine.resume(pending, verdicts, Some(value)).map(Some)
+        }
     }
 }
 

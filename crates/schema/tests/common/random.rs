@@ -47,7 +47,7 @@ pub fn schema(random: &mut Random) -> Value {
     Value::Object(root)
 }
 
-const KEYWORDS: [&str; 32] = [
+const KEYWORDS: [&str; 33] = [
     "type",
     "enum",
     "const",
@@ -80,6 +80,7 @@ const KEYWORDS: [&str; 32] = [
     "unevaluatedProperties",
     "unevaluatedItems",
     "anyOf",
+    "uniqueItems",
 ];
 
 fn inner(random: &mut Random, depth: usize) -> Value {
@@ -156,6 +157,7 @@ fn add(random: &mut Random, depth: usize, keyword: &str, out: &mut Map<String, V
             json!({name: [random.pick(&names)]})
         }
         "dependentSchemas" => map(random, depth, &names, 1),
+        "uniqueItems" => json!(random.chance(90)),
         "prefixItems" | "allOf" | "anyOf" | "oneOf" => {
             let count = if keyword == "prefixItems" {
                 1 + random.below(2)
@@ -237,6 +239,7 @@ pub fn universe() -> Vec<Value> {
             ]);
         }
     }
+    out.extend(longer_arrays());
     out.extend(list_of(json!([
         [0, 1, 2, "a"],
         [0, 1, "a", null],
@@ -269,6 +272,32 @@ pub fn universe() -> Vec<Value> {
         json!({"a": 0, "b": 0, "c": 0, "d": 0}),
         json!({"d": 0, "c": 0, "b": 0, "a": 0}),
     ]);
+    out
+}
+
+/// Arrays of a few scalars, equal ones among them, and of arrays and objects.
+fn longer_arrays() -> Vec<Value> {
+    let mut out = list_of(json!([
+        [[0], {"a": 0}, 1],
+        [{"a": 0}, {"a": 0}],
+        [[], [0], ["a"]],
+        [[0], [0]],
+        [[], {}, ""],
+        [false, true],
+        [false, true, null],
+        [0, 1, 2],
+        [2, 1, 0, 0],
+        [0, 1, 2, 3],
+    ]));
+    let scalars = list_of(json!([0, 1, "a", "b", true, null]));
+    for x in &scalars {
+        for y in &scalars {
+            for z in &scalars {
+                out.push(json!([x, y, z]));
+                out.push(json!([[x, y], [z]]));
+            }
+        }
+    }
     out
 }
 
@@ -356,7 +385,7 @@ fn object_part(random: &mut Random) -> Value {
 }
 
 fn array_part(random: &mut Random) -> Value {
-    match random.below(15) {
+    match random.below(16) {
         0 => json!({"items": value_part(random)}),
         1 | 2 => {
             let prefix: Vec<Value> = (0..1 + random.below(3)).map(|_| value_part(random)).collect();
@@ -368,7 +397,53 @@ fn array_part(random: &mut Random) -> Value {
         7 => json!({"minItems": 1 + random.below(4)}),
         8 => json!({"maxItems": random.below(4)}),
         9 => json!({"anyOf": [array_part(random), array_part(random)], "unevaluatedItems": value_part(random)}),
-        other => combined(random, other + 2, array_part),
+        10 => json!({"uniqueItems": true}),
+        other => combined(random, other + 1, array_part),
+    }
+}
+
+/// Arrays whose items must differ, or must not: few values, matchings, constraints on the item that is being read.
+pub fn unique_schema(random: &mut Random) -> Value {
+    let count = 1 + random.below(4);
+    let mut parts: Vec<Value> = (0..count).map(|_| unique_part(random)).collect();
+    if random.chance(70) {
+        parts.push(json!({"uniqueItems": true}));
+    }
+    let body = json!({"type": "array", "allOf": parts});
+    match random.below(8) {
+        0 => json!({"type": "object", "properties": {"a": body}, "required": ["a"]}),
+        1 => json!({"type": "array", "uniqueItems": true, "minItems": random.below(3), "items": body}),
+        _ => body,
+    }
+}
+
+fn few_values(random: &mut Random) -> Value {
+    let choices = json!([{"type": "boolean"}, {"const": 0}, {"const": "a"}, {"enum": [0, 1]}, {"enum": [0, "a"]},
+        {"enum": ["a", "b"]}, {"enum": [0, 1, true]}, {"type": "integer", "minimum": 0, "maximum": 2},
+        {"enum": [[0], {"a": 0}, 1]}, {"type": "null"}, {"type": ["null", "boolean"]}, {"maxLength": 0, "type": "string"},
+        {"pattern": "^[ab]$", "type": "string"}, {"type": "array", "maxItems": 1, "items": {"enum": [0, "a"]}},
+        {"type": "object", "maxProperties": 1, "propertyNames": {"enum": ["a"]}, "additionalProperties": {"const": 0}},
+        {"type": "string"}, {"type": "integer"}, true, {"type": "object"}]);
+    random.pick(&list_of(choices)).clone()
+}
+
+fn unique_part(random: &mut Random) -> Value {
+    match random.below(15) {
+        0 | 1 => json!({"items": few_values(random)}),
+        2 | 3 => {
+            let prefix: Vec<Value> = (0..1 + random.below(3)).map(|_| few_values(random)).collect();
+            json!({"prefixItems": prefix, "items": few_values(random)})
+        }
+        4 => json!({"contains": few_values(random), "minContains": 1 + random.below(2)}),
+        5 => json!({"contains": few_values(random), "minContains": 0, "maxContains": random.below(3)}),
+        6 | 7 => json!({"minItems": 1 + random.below(4)}),
+        8 => json!({"maxItems": 1 + random.below(3)}),
+        9 => json!({"not": {"uniqueItems": true}}),
+        10 => json!({"anyOf": [{"uniqueItems": true}, unique_part(random)], "unevaluatedItems": few_values(random)}),
+        other => combined(random, other + 1, |random| match random.below(3) {
+            0 => json!({"uniqueItems": true}),
+            _ => unique_part(random),
+        }),
     }
 }
 
