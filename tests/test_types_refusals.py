@@ -52,6 +52,10 @@ class Order(pydantic.BaseModel):
     access: Access
 
 
+class Plain(pydantic.BaseModel):
+    a: int
+
+
 class Strange(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
     thing: list[Opaque]
@@ -74,6 +78,8 @@ class Strange(pydantic.BaseModel):
         (Callable[[int], int], "`callable`"),
         (pydantic.HttpUrl, "`Url`"),
         (pydantic.Json, "`Json`"),
+        (set[list[int]], "`set of list` at `set"),
+        (frozenset[Plain], "`set of Plain`"),
         (Opaque, "`Opaque`"),
         (list[Opaque], "`list`|Opaque"),
         (pydantic.PastDate, "`date`"),
@@ -93,6 +99,8 @@ def test_pydantic_s_refusals_have_a_place(t: Any, named: str) -> None:
         (list[Access], "`Access` at"),
         (list[Odd], r"`\(1, 2\)` at"),
         (dict[tuple[int, int], str], "names of members are strings"),
+        (set[list[int]], "hashable"),
+        (frozenset[Deep], "hashable"),
         (Opaque, "`Opaque` at `Opaque`"),
         (Annotated[int, pydantic.types.StringConstraints(min_length=1)], "min_length=1"),
         (tuple[int, Opaque], "`Opaque` at `tuple"),

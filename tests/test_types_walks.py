@@ -49,6 +49,7 @@ class Bound:
 
 
 UserId = NewType("UserId", int)
+SETS = [set[int], frozenset[str], set[Colour], set[tuple[int, bool]]]
 SCALARS = [
     int, float, str, bool, None, bytes, Colour, Level, UserId, Any,
     datetime.date, datetime.time, datetime.datetime, datetime.timedelta, uuid.UUID, decimal.Decimal, pathlib.Path,
@@ -69,9 +70,13 @@ def random_type(rng: random.Random, leaf: Callable[[Any], Any], depth: int = 3) 
     if depth == 0 or rng.random() < 0.25:
         return leaf(rng.choice([*SCALARS, *BOUNDED]))
     inner = lambda: random_type(rng, leaf, depth - 1)  # noqa: E731
-    kind = rng.choice(["list", "tuple", "variadic", "dict", "union", "optional", "dataclass", "typed dict", "named tuple"])
+    kind = rng.choice(
+        ["list", "set", "tuple", "variadic", "dict", "union", "optional", "dataclass", "typed dict", "named tuple"]
+    )
     if kind == "list":
         return list[inner()]
+    if kind == "set":
+        return rng.choice([set, frozenset])[leaf(rng.choice([int, str, Colour, datetime.date]))]
     if kind == "tuple":
         return tuple[tuple(inner() for _ in range(rng.randrange(1, 4)))]
     if kind == "variadic":
@@ -113,6 +118,8 @@ def is_value(t: Any, value: Any) -> bool:
         return value is None
     if origin is list:
         return type(value) is list and all(is_value(args[0], item) for item in value)
+    if origin in (set, frozenset):
+        return type(value) is origin and all(is_value(args[0], item) for item in value)
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         return type(value) is tuple and all(is_value(args[0], item) for item in value)
     if origin is tuple:
@@ -130,7 +137,8 @@ def is_structured(t: Any, value: Any) -> bool:
         return bool(members) and all(item is defaults[name] or is_value(hints[name], item) for name, item in members.items())
     if hasattr(t, "__required_keys__"):
         hints = typing.get_type_hints(t, include_extras=True)
-        return t.__required_keys__ <= set(value) <= set(hints) and all(is_value(hints[name], value[name]) for name in value)
+        is_dict = isinstance(value, dict) and t.__required_keys__ <= set(value) <= set(hints)
+        return is_dict and all(is_value(hints[name], value[name]) for name in value)
     if hasattr(t, "_fields"):
         hints = typing.get_type_hints(t, include_extras=True)
         return type(value) is t and all(is_value(hints[name], getattr(value, name)) for name in t._fields)
@@ -193,7 +201,7 @@ def test_pydantic_reads_what_masks_allow(seed: int) -> None:
     walk_values(random_type(rng, for_pydantic), pydantic_way, rng, 6)
 
 
-@pytest.mark.parametrize("t", [*SCALARS, *BOUNDED, *(dict[key, int] for key in KEYS)], ids=str)
+@pytest.mark.parametrize("t", [*SCALARS, *SETS, *BOUNDED, *(dict[key, int] for key in KEYS)], ids=str)
 def test_scalars_come_back_both_ways(t: Any) -> None:
     walk_values(t, stdlib_way, random.Random(str(t)), 15)
     schema, parse = pydantic_way(for_pydantic(t) if not str(t).startswith("dict") else python_dict(t))

@@ -160,6 +160,24 @@ class _Generate(GenerateJsonSchema):
         out: dict[str, Any] = super().enum_schema(schema)
         return out
 
+    # Sets.
+
+    def set_schema(self, schema: Any) -> dict[str, Any]:
+        self._refuse_unhashable(schema)
+        return dict(super().set_schema(schema))
+
+    def frozenset_schema(self, schema: Any) -> dict[str, Any]:
+        self._refuse_unhashable(schema)
+        return dict(super().frozenset_schema(schema))
+
+    def _refuse_unhashable(self, schema: Any) -> None:
+        items = schema.get("items_schema", {})
+        kind = items.get("type")
+        has_no_hash = getattr(items.get("cls"), "__hash__", object) is None
+        if kind in ("list", "dict", "set", "typed-dict") or has_no_hash:
+            name = items["cls"].__name__ if has_no_hash else kind
+            _refuse(f"set of {name}", "a set holds hashable values only; use a list, a tuple or a frozen class")
+
     # Objects.
 
     def dict_schema(self, schema: Any) -> dict[str, Any]:

@@ -115,6 +115,8 @@ class _Schemas:
             return self._reference(t, members)
         if origin is tuple:
             return self._tuple([(arg, place) for arg in args])
+        if origin in (set, frozenset) and args and _has_no_hash(args[0]):
+            _refuse(t, place, "a set holds hashable values only; use a list, a tuple or a frozen class")
         if origin in (list, set, frozenset):
             unique = {} if origin is list else {"uniqueItems": True}
             return {"type": "array", **({"items": self.of(args[0], place)} if args else {}), **unique}
@@ -356,6 +358,12 @@ def _constraints_of(mark: Any) -> list[tuple[str, Any]]:
     if isinstance(mark, (slice, str, int, float)):
         return []
     return [(name, value) for name in _CONSTRAINTS if (value := getattr(mark, name, None)) is not None and not callable(value)]
+
+
+def _has_no_hash(t: Any) -> bool:
+    """Whether values of a type cannot stand in a set; what a container holds is not looked at."""
+    origin = _origin(_bare(t)[0])
+    return _is_typed_dict(origin) or (isinstance(origin, type) and origin.__hash__ is None)
 
 
 def _scalar_of(value: Any, place: str) -> Any:
