@@ -94,6 +94,9 @@ def test_other_languages(penstock, write) -> None:
     assert penstock("generate", "--regex", "[0-9]{3}-x", "Code:").out.rstrip("\n")[3:] == "-x"
     grammar = write("answer.ebnf", 'root ::= "yes" | "no"')
     assert penstock("generate", "--grammar", grammar, "Is it?").out in ("yes\n", "no\n")
+    lark = write("answer.lark", 'start: "yes" | "no"')
+    for option in ("--grammar", "--lark"):
+        assert penstock("generate", option, lark, "Is it?").out in ("yes\n", "no\n")
 
 
 def test_the_prompt_may_come_from_stdin() -> None:

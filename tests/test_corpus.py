@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema
@@ -49,12 +50,21 @@ def check_texts(compiled: penstock.CompiledGrammar, accept: list[bytes], reject:
 
 @named(read_cases("ebnf"))
 def test_ebnf(case: Case) -> None:
+    check_grammar(case, penstock.Grammar.from_ebnf)
+
+
+@named(read_cases("lark"))
+def test_lark(case: Case) -> None:
+    check_grammar(case, penstock.Grammar.from_lark)
+
+
+def check_grammar(case: Case, read: Callable[[str], penstock.Grammar]) -> None:
     if "error" in case.blocks:
         with pytest.raises((penstock.GrammarError, penstock.LimitError)) as caught:
-            compiler(INFO).compile_ebnf(case.text("grammar"))
+            compiler(INFO).compile(read(case.text("grammar")))
         assert all(part in str(caught.value) for part in case.values("error"))
         return
-    grammar = penstock.Grammar.from_ebnf(case.text("grammar"))
+    grammar = read(case.text("grammar"))
     accept, reject = ([text.encode() for text in case.values(block)] for block in ("accept", "reject"))
     check_texts(compiler(INFO).compile(grammar), accept, reject)
     again = penstock.Grammar.from_ebnf(str(grammar))

@@ -364,8 +364,3 @@ def test_vocabularies() -> None:
         with pytest.raises(penstock.TokenizerError):
             penstock.TokenizerInfo(*arguments, **keywords)
     assert penstock.TokenizerInfo(list(ALL_BYTES), stop_token_ids=[0]).vocab_size == 256
-
-
-@pytest.mark.parametrize("call", ["from_lark"])
-def test_front_ends_that_are_not_there_yet(call: str) -> None:
-    assert caught(penstock.UnsupportedFeatureError, getattr(penstock.Grammar, call), "{}").code == "unsupported_front_end"

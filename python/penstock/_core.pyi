@@ -4,7 +4,7 @@ All classes are final. Token ids are ints from 0 to `vocab_size - 1`; lists of t
 `tests/test_stub.py` holds the names, arguments and defaults below against the compiled module.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, Self, TypeAlias, TypedDict, Unpack, final
 
 import numpy as np
@@ -170,8 +170,13 @@ class Grammar:
         """
 
     @staticmethod
-    def from_lark(_text: str) -> Grammar:
-        """Raise UnsupportedFeatureError (`unsupported_front_end`): Lark is not read yet; write EBNF."""
+    def from_lark(text: str, *, named_grammars: Mapping[str, Grammar | str] | None = None) -> Grammar:
+        """Read a grammar in llguidance's dialect of Lark; the output is a text of the rule `start`.
+
+        named_grammars: what `@name` stands for. A text among them is Lark too, and may name those before it.
+        Raises GrammarSyntaxError, UnsupportedFeatureError, EmptyLanguageError and LimitError, each with every mistake of
+        the text. Cost: linear in the text, times the values that parameters of rules take.
+        """
 
     @staticmethod
     def from_structural_tag(tag: Any, **options: Unpack[_JsonOptions]) -> Grammar:
@@ -250,8 +255,8 @@ class GrammarCompiler:
     def compile_regex(self, pattern: str, *, dialect: _Dialect = "python") -> CompiledGrammar:
         """Compile a regular expression, matched as a whole; see `Grammar.from_regex`."""
 
-    def compile_lark(self, text: str) -> CompiledGrammar:
-        """Raise UnsupportedFeatureError; see `Grammar.from_lark`."""
+    def compile_lark(self, text: str, *, named_grammars: Mapping[str, Grammar | str] | None = None) -> CompiledGrammar:
+        """Compile Lark; see `Grammar.from_lark`."""
 
     def compile_structural_tag(self, tag: Any, **options: Unpack[_JsonOptions]) -> CompiledGrammar:
         """Compile a structural tag; see `Grammar.from_structural_tag`. Special tokens that its texts name are those tokens."""

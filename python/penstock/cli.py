@@ -138,7 +138,7 @@ def _add_language(command: argparse.ArgumentParser, *, required: bool) -> Any:
     group = command.add_mutually_exclusive_group(required=required)
     group.add_argument("--schema", metavar="FILE", help="JSON text that this JSON Schema accepts")
     group.add_argument("--regex", metavar="PATTERN", help="text that this regular expression matches as a whole")
-    group.add_argument("--grammar", metavar="FILE", help="text of this EBNF grammar, from its rule `root`")
+    group.add_argument("--grammar", metavar="FILE", help="text of this grammar: Lark if the file ends with .lark, else EBNF")
     group.add_argument("--lark", metavar="FILE", help="text of this grammar in Lark's notation")
     return group
 
@@ -258,11 +258,18 @@ def _output_type(options: argparse.Namespace) -> Any:
         return JsonSchema(_read_schema(options.schema))
     if options.regex is not None:
         return Regex(options.regex)
+    lark = _lark_file(options)
+    if lark is not None:
+        return Lark(_read_text(lark, "grammar"))
     if options.grammar is not None:
         return Ebnf(_read_text(options.grammar, "grammar"))
-    if options.lark is not None:
-        return Lark(_read_text(options.lark, "grammar"))
     return str
+
+
+def _lark_file(options: argparse.Namespace) -> str | None:
+    """Return the file that holds the language in Lark, if one does: the extension tells it from EBNF."""
+    path: str | None = options.lark or options.grammar
+    return path if path is not None and (options.lark or path.endswith(".lark")) else None
 
 
 def _model(name: str) -> Any:
@@ -404,9 +411,10 @@ def _compile_for_bytes(options: argparse.Namespace, *, strict: bool = True, max_
         return compiler.compile_json_schema(_read_schema(options.schema), strict=strict, max_whitespace=max_whitespace)
     if options.regex is not None:
         return compiler.compile_regex(options.regex)
-    if options.grammar is not None:
-        return compiler.compile_ebnf(_read_text(options.grammar, "grammar"))
-    return compiler.compile_lark(_read_text(options.lark, "grammar"))
+    lark = _lark_file(options)
+    if lark is not None:
+        return compiler.compile_lark(_read_text(lark, "grammar"))
+    return compiler.compile_ebnf(_read_text(options.grammar, "grammar"))
 
 
 def _trimmed(data: bytes) -> tuple[bytes, bytes]:

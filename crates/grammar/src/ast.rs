@@ -60,6 +60,8 @@ pub enum Expr {
         /// How it is read.
         dialect: Dialect,
     },
+    /// The chunks from some place to a later one, joined; also nothing at all.
+    Substring(Vec<String>),
     /// A JSON text that the schema accepts.
     JsonSchema {
         /// The schema, a JSON object or boolean.
@@ -290,6 +292,11 @@ impl GrammarBuilder {
         self.rules.push((name.to_owned(), None));
         self.names.insert(name.to_owned(), id);
         id
+    }
+
+    /// The name of a rule.
+    pub fn rule_name(&self, rule: RuleId) -> &str {
+        &self.rules[rule.index()].0
     }
 
     /// A new rule whose name is `wish`, or `wish_1`, `wish_2`, ... where that is taken.

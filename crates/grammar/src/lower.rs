@@ -387,6 +387,7 @@ impl<'g> Lowering<'g> {
                 let term = strings_of(self.regexes, schema, options)?;
                 self.live(term)?
             }
+            Expr::Substring(chunks) => self.substring(chunks),
             Expr::Rule(rule) => self.call(*rule, mode),
             Expr::StructuralTag { .. } => unreachable!("tags were expanded"),
             Expr::Dispatch { dispatch, .. } => self.dispatch(dispatch, &parts),
@@ -432,6 +433,18 @@ impl<'g> Lowering<'g> {
         let stops = dispatch.stops.iter().map(|text| word(text, RegexId::EMPTY, false));
         let excludes = dispatch.excludes.iter().map(|text| word(text, RegexId::NEVER, false));
         self.regexes.scan(triggers.chain(stops).chain(excludes).collect())
+    }
+
+    /// What is left from each chunk on is one term, so that a state is the set of places where the text may stand.
+    fn substring(&mut self, chunks: &[String]) -> RegexId {
+        let (mut rest, mut starts) = (RegexId::EMPTY, vec![RegexId::EMPTY]);
+        for chunk in chunks.iter().rev() {
+            let text = self.regexes.literal(chunk);
+            let more = self.regexes.concat(text, rest);
+            rest = self.regexes.optional(more);
+            starts.push(rest);
+        }
+        self.regexes.or(&starts)
     }
 
     /// The term, or [`RegexId::NEVER`] where no text matches it.

@@ -153,6 +153,14 @@ fn print_leaf(grammar: &Grammar, leaf: &Expr, names: &[String], out: &mut String
             }
             out.push(')');
         }
+        Expr::Substring(chunks) => {
+            out.push_str("Substring(");
+            for (i, chunk) in chunks.iter().enumerate() {
+                out.push_str(if i > 0 { ", " } else { "" });
+                push_quoted(chunk, out);
+            }
+            out.push(')');
+        }
         Expr::JsonSchema { schema, options } => push_json("JsonSchema", schema, options, out),
         Expr::SchemaText { schema, options } => push_json("SchemaText", schema, options, out),
         Expr::StructuralTag { tag, options } => push_json("StructuralTag", tag, options, out),

@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString};
 use std::collections::hash_map::DefaultHasher;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -139,11 +139,6 @@ fn built(result: Result<grammar::Grammar, grammar::GrammarError>) -> PyResult<Gr
     result.map(Grammar::from).map_err(|error| errors::grammar(&error))
 }
 
-fn not_yet(front_end: &str, way_out: &str) -> PyErr {
-    let message = format!("{front_end} is not supported yet; {way_out}");
-    errors::raise("UnsupportedFeatureError", message, "unsupported_front_end", |_| Ok(()))
-}
-
 #[pymethods]
 impl Grammar {
     /// JSON texts that a JSON Schema accepts. Options are those of `GrammarCompiler.compile_json_schema`.
@@ -177,13 +172,19 @@ impl Grammar {
         built(grammar::Grammar::from_regex(pattern, dialect))
     }
 
-    /// A grammar in llguidance's Lark dialect.
+    /// A grammar in llguidance's dialect of Lark; `named_grammars` are what `@name` stands for, texts being Lark too.
     #[staticmethod]
-    fn from_lark(_text: &str) -> PyResult<Grammar> {
-        Err(not_yet(
-            "the Lark front end",
-            "write the grammar as EBNF and use Grammar.from_ebnf",
-        ))
+    #[pyo3(signature = (text, *, named_grammars=None))]
+    fn from_lark(text: &str, named_grammars: Option<&Bound<'_, PyDict>>) -> PyResult<Grammar> {
+        let mut named = BTreeMap::new();
+        for (name, value) in named_grammars.into_iter().flatten() {
+            let grammar = match value.cast::<PyString>() {
+                Ok(text) => built(grammar::Grammar::from_lark_with(text.to_str()?, &named))?.inner,
+                Err(_) => value.extract::<PyRef<'_, Grammar>>()?.inner.clone(),
+            };
+            named.insert(name.extract()?, (*grammar).clone());
+        }
+        built(grammar::Grammar::from_lark_with(text, &named))
     }
 
     /// A structural tag in XGrammar's JSON format: a dict, JSON text, or an object whose `model_dump()` is the dict.
@@ -421,8 +422,14 @@ impl GrammarCompiler {
     }
 
     /// Compiles Lark.
-    fn compile_lark(&self, py: Python<'_>, text: &str) -> PyResult<CompiledGrammar> {
-        self.compile_grammar(py, &Grammar::from_lark(text)?.inner)
+    #[pyo3(signature = (text, *, named_grammars=None))]
+    fn compile_lark(
+        &self,
+        py: Python<'_>,
+        text: &str,
+        named_grammars: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<CompiledGrammar> {
+        self.compile_grammar(py, &Grammar::from_lark(text, named_grammars)?.inner)
     }
 
     /// Compiles a structural tag; as `Grammar.from_structural_tag` reads it. Special tokens that its texts name are those tokens.

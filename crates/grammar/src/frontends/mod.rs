@@ -1,4 +1,8 @@
 //! From text to [`crate::Grammar`]: one module for each way to write a grammar.
 pub mod ebnf;
+mod escapes;
+pub mod lark;
+mod mistakes;
+mod nearest;
 pub mod regex;
 pub mod structural_tag;

@@ -7,7 +7,7 @@ use penstock_automata::{RegexId, Regexes};
 pub(crate) fn nullable(grammar: &Grammar, used: &[bool], terms: &[Option<RegexId>], regexes: &Regexes) -> Vec<bool> {
     least_fixpoint(grammar, used, |id, expr| match expr {
         Expr::Text(text) => text.is_empty(),
-        Expr::Dispatch { .. } => true,
+        Expr::Dispatch { .. } | Expr::Substring(_) => true,
         Expr::Regex { .. } | Expr::SchemaText { .. } | Expr::And(_) | Expr::Not(_) => {
             terms[id.index()].is_some_and(|term| regexes.is_nullable(term))
         }

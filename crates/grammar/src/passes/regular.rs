@@ -85,6 +85,7 @@ fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> 
             size: SCHEMA_SIZE,
             ..LEAF
         },
+        Expr::Substring(chunks) => sized(chunks.iter().map(String::len).sum()),
         Expr::Class(_) => LEAF,
         Expr::Rule(rule) if recursive[rule.index()] => EXTERNAL,
         Expr::Rule(rule) => exprs[grammar.rule(*rule).body.index()],

@@ -65,6 +65,7 @@ impl Reference<'_> {
                 });
                 known.clone()
             }
+            Expr::Substring(chunks) => self.substring(chunks, start),
             Expr::Regex { pattern, dialect } => self.pattern(pattern, *dialect, start),
             Expr::And(parts) => {
                 let all: Ends = (start..=self.text.len()).collect();
@@ -141,6 +142,19 @@ impl Reference<'_> {
                             false => drop(ends.insert(end)),
                         }
                     }
+                }
+            }
+        }
+        ends
+    }
+
+    fn substring(&self, chunks: &[String], start: usize) -> Ends {
+        let mut ends = Ends::from([start]);
+        for first in 0..chunks.len() {
+            for last in first..chunks.len() {
+                let text: Vec<char> = chunks[first..=last].concat().chars().collect();
+                if self.text[start..].starts_with(&text) {
+                    ends.insert(start + text.len());
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Text into lexemes. A mistake is noted and reading goes on behind it.
-use super::escapes::{read_character, BadCharacter};
-use super::mistakes::Mistakes;
+use crate::frontends::escapes::{read_character, BadCharacter};
+use crate::frontends::mistakes::Mistakes;
 use penstock_automata::{CharSet, Limit, INFINITE};
 use serde_json::Value;
 

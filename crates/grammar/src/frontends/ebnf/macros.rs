@@ -1,5 +1,4 @@
-//! `Regex(...)`, `JsonSchema(...)`, `Token(...)`, `ExcludeToken(...)`, and the names that are refused; `dispatch.rs` has the two
-//! dispatches.
+//! `Regex(...)`, `Substring(...)`, `JsonSchema(...)`, `Token(...)`, `ExcludeToken(...)`; `dispatch.rs` has the two dispatches.
 use super::dispatch::{tag_dispatch, token_tag_dispatch};
 use super::lexer::Kind;
 use super::parser::{GiveUp, Parser};
@@ -16,6 +15,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Macro {
     Regex,
+    Substring,
     JsonSchema,
     SchemaText,
     StructuralTag,
@@ -23,13 +23,13 @@ pub(super) enum Macro {
     ExcludeToken,
     TagDispatch,
     TokenTagDispatch,
-    Refused,
 }
 
 impl Macro {
     pub fn named(word: &str) -> Option<Macro> {
         Some(match word {
             "Regex" => Macro::Regex,
+            "Substring" => Macro::Substring,
             "JsonSchema" => Macro::JsonSchema,
             "SchemaText" => Macro::SchemaText,
             "StructuralTag" => Macro::StructuralTag,
@@ -37,7 +37,6 @@ impl Macro {
             "ExcludeToken" => Macro::ExcludeToken,
             "TagDispatch" => Macro::TagDispatch,
             "TokenTagDispatch" => Macro::TokenTagDispatch,
-            "Substring" => Macro::Refused,
             _ => return None,
         })
     }
@@ -52,11 +51,6 @@ struct Argument {
 
 /// Reads the arguments behind `name` and gives what the macro stands for.
 pub(super) fn read_macro(parser: &mut Parser, which: Macro, name: &str, offset: usize) -> Result<ExprId, GiveUp> {
-    if which == Macro::Refused {
-        let hint = "write what it stands for as rules";
-        parser.mistakes.unsupported(offset, format!("`{name}(...)` is refused"), hint);
-        return Err(GiveUp);
-    }
     match which {
         Macro::TagDispatch => return tag_dispatch(parser, offset),
         Macro::TokenTagDispatch => return token_tag_dispatch(parser, offset),
@@ -65,6 +59,7 @@ pub(super) fn read_macro(parser: &mut Parser, which: Macro, name: &str, offset: 
     let arguments = read_arguments(parser, offset)?;
     match which {
         Macro::Regex => regex(parser, arguments, offset),
+        Macro::Substring => substring(parser, arguments),
         Macro::JsonSchema => json_schema(parser, arguments, offset, name),
         Macro::SchemaText | Macro::StructuralTag => json_schema(parser, arguments, offset, name),
         Macro::Token => tokens(parser, arguments, offset),
@@ -152,6 +147,18 @@ fn regex(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result
 
 fn is_flags(text: &str) -> bool {
     text.chars().all(|flag| "ims".contains(flag))
+}
+
+/// The chunks of a text: it matches those from some place to a later one.
+fn substring(parser: &mut Parser, arguments: Vec<Argument>) -> Result<ExprId, GiveUp> {
+    let mut chunks = Vec::with_capacity(arguments.len());
+    for Argument { name, value, offset } in arguments {
+        match (name, value) {
+            (None, Value::String(chunk)) => chunks.push(chunk),
+            (name, _) => return unknown_argument(parser, name.as_deref(), "Substring", offset),
+        }
+    }
+    Ok(parser.builder.add(Expr::Substring(chunks)))
 }
 
 /// `JsonSchema(...)`, `SchemaText(...)`, `StructuralTag(...)`: JSON, and how its schemas are read.

@@ -11,15 +11,12 @@
 //! sequence = { part }
 //! part    = { "~" } element [ "*" | "+" | "?" | "{m}" | "{m,}" | "{,n}" | "{m,n}" ]
 //! element = name | "\"text\"" | "[class]" | "." | "(" choice ")" | "<token>" | "<[id]>" | "!<[id]>"
-//!         | Regex("pattern") | JsonSchema({...}) | Token(id or "text", ...)
+//!         | Regex("pattern") | Substring("chunk", ...) | JsonSchema({...}) | Token(id or "text", ...)
 //!         | ExcludeToken(id or "text", ...) | TagDispatch(("text", name), ...) | TokenTagDispatch((id or "text", name), ...)
 //! ```
 mod dispatch;
-mod escapes;
 mod lexer;
 mod macros;
-mod mistakes;
-mod nearest;
 mod parser;
 
 use crate::ast::Grammar;
@@ -27,9 +24,6 @@ use crate::error::GrammarError;
 
 /// `max_grammar_nesting`: how deep brackets, operators and inlined rules may stand inside each other.
 pub const MAX_GRAMMAR_NESTING: usize = 500;
-
-/// How many mistakes of one text are reported.
-const MAX_PROBLEMS: usize = 100;
 
 impl Grammar {
     /// Reads EBNF. `root` names the rule that the whole output must match.

@@ -1,11 +1,11 @@
 //! Lexemes into a grammar, with a stack of open brackets instead of recursion.
 use super::lexer::{lex, Kind, Lexeme};
 use super::macros::{read_macro, Macro};
-use super::mistakes::Mistakes;
-use super::nearest::nearest;
-use super::{MAX_GRAMMAR_NESTING, MAX_PROBLEMS};
+use super::MAX_GRAMMAR_NESTING;
 use crate::ast::{Expr, ExprId, Grammar, GrammarBuilder, RuleId};
 use crate::error::GrammarError;
+use crate::frontends::mistakes::{Mistakes, MAX_PROBLEMS};
+use crate::frontends::nearest::nearest;
 use crate::tokens::TokenNames;
 use penstock_automata::{CharSet, Limit, INFINITE};
 use rustc_hash::{FxHashMap, FxHashSet};

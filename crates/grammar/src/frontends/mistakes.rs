@@ -1,7 +1,9 @@
 //! Collects the mistakes of one text, so that all of them are reported at once.
-use super::MAX_PROBLEMS;
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
 use penstock_automata::Limit;
+
+/// How many mistakes of one text are reported.
+pub(super) const MAX_PROBLEMS: usize = 100;
 
 /// The mistakes found so far, in the order in which they were found.
 pub(super) struct Mistakes<'a> {
@@ -27,6 +29,10 @@ impl<'a> Mistakes<'a> {
         self.add(GrammarErrorKind::Unsupported, offset, message.into(), hint.into());
     }
 
+    pub fn empty_language(&mut self, offset: usize, message: impl Into<String>, hint: impl Into<String>) {
+        self.add(GrammarErrorKind::EmptyLanguage, offset, message.into(), hint.into());
+    }
+
     pub fn limit(&mut self, offset: usize, limit: Limit, hint: impl Into<String>) {
         let message = format!("this exceeds `{}` of {}", limit.name, limit.configured);
         self.limit.get_or_insert(limit);
@@ -44,7 +50,9 @@ impl<'a> Mistakes<'a> {
     }
 
     fn add(&mut self, kind: GrammarErrorKind, offset: usize, message: String, hint: String) {
-        if !self.is_full() {
+        // What is read several times is wrong once.
+        let known = |found: &(usize, GrammarErrorKind, Problem)| found.0 == offset && found.2.message == message;
+        if !self.is_full() && !self.found.iter().any(known) {
             self.found.push((offset, kind, Problem::at(self.text, offset, message, hint)));
         }
     }
@@ -59,10 +67,10 @@ impl<'a> Mistakes<'a> {
 
     /// All mistakes in the order of their places. A text that is no grammar is called so before anything else.
     pub fn into_error(mut self) -> GrammarError {
-        use GrammarErrorKind::{Limit, Syntax, Unsupported};
+        use GrammarErrorKind::{EmptyLanguage, Limit, Syntax, Unsupported};
         self.found.sort_by_key(|mistake| mistake.0);
         let has = |kind| self.found.iter().any(|mistake| mistake.1 == kind);
-        let kind = [Syntax, Limit, Unsupported]
+        let kind = [Syntax, Limit, Unsupported, EmptyLanguage]
             .into_iter()
             .find(|&kind| has(kind))
             .unwrap_or(Syntax);
