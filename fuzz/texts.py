@@ -30,11 +30,13 @@ from helpers.json_walk import INFO
 
 FRONT_ENDS: dict[str, Callable[[str], penstock.Grammar]] = {
     "ebnf": penstock.Grammar.from_ebnf,
+    "lark": penstock.Grammar.from_lark,
     "regex": penstock.Grammar.from_regex,
     "json_schema": lambda text: penstock.Grammar.from_json_schema(json.loads(text)),
 }
 PIECES = {
     "ebnf": ["root ::= ", "::=", '"', "'", "(", ")", "[", "[^", "]", "{", "}", "{2,", "|", "*", "+", "?", "\\x", "\\u{", "#", "\n", "-", "/", "@"],
+    "lark": ["start: ", "X: ", '"', "/", "(", ")", "[", "]", "{2,", "~2", "~", "&", "|", "*", "?", "%ignore ", "%json {", "%lark {", "}", "\n", "//", "<[1-3]>", "<a>", "::_", "::incr(_)", "%if lt(_,2)", "[lazy]", "->", ".."],
     "regex": ["(", "(?:", "(?=", "(?!", "(?<", ")", "[", "[^", "]", "{1,", "}", "|", "*", "+?", "\\b", "\\p{", "\\1", "^", "$", ".", "\\u", "&&", "(?i)"],
     "json_schema": ['"$ref":"#"', '{"not":', '"items":', '"type":"array"', "[", "]", "{", "}", ",", '"minimum":1e999', '"pattern":"("', "true", "-1", '"enum":[]'],
 }  # fmt: skip
@@ -42,6 +44,8 @@ PIECES = {
 
 def seeds(kind: str) -> list[str]:
     """Texts that this front end reads: those of the corpus, and for regexes those of its schemas' patterns."""
+    if kind == "lark":
+        return [case.text("grammar") for case in read_cases("lark")]
     cases = [case for folder in ("ebnf", "matcher") for case in read_cases(folder)]
     if kind == "ebnf":
         return [case.text("grammar") for case in cases if "grammar" in case.blocks]
@@ -68,7 +72,7 @@ def mutated(rng: random.Random, texts: list[str], kind: str) -> str:
         text = text[:low] + piece + text[high if rng.random() < 0.5 else low :]
     if rng.random() < 0.01:
         count = rng.choice((50, 5_000, 50_000))
-        opening, closing = {"ebnf": ("(", ")"), "regex": ("(", ")"), "json_schema": ('{"not":', "}")}[kind]
+        opening, closing = {"ebnf": ("(", ")"), "lark": ("(", ")"), "regex": ("(", ")"), "json_schema": ('{"not":', "}")}[kind]
         text = text[: len(text) // 2] + opening * count + rng.choice(texts) + closing * count
     return text
 

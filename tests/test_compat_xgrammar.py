@@ -403,7 +403,7 @@ def test_errors_keep_what_penstock_says() -> None:
     for call in (
         lambda: shim.Grammar.from_regex("a", print_converted_ebnf=True),
         lambda: shim.Grammar.from_json_schema(ONE, max_whitespace_cnt=0),
-        lambda: shim.Grammar.from_ebnf('root ::= Substring("ab")'),
+        lambda: shim.Grammar.from_ebnf('root[capture] ::= "a"'),
         lambda: compiler.compile_json_schema(ONE, any_whitespace=False, indent=2, separators=(";", ":")),
         lambda: shim.get_model_structural_tag("llama"),
         lambda: shim.GrammarMatcher(compiler.compile_regex("a")).accept_token(1, debug_print=True),

@@ -222,7 +222,8 @@ fn errors_show_the_place_and_the_way_out() {
     check(
         "root[max_tokens=5] ::= \"a\"",
         Unsupported,
-        "1:5: options of a rule (`name[...] ::=`) are refused; delete the brackets\n    root[max_tokens=5] ::= \"a\"\n        ^",
+        "1:6: the option `max_tokens` is refused; use `max_chars`, or limit the tokens of the whole output\
+         \n    root[max_tokens=5] ::= \"a\"\n         ^",
     );
     check(
         "",

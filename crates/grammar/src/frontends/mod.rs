@@ -5,4 +5,5 @@ pub mod lark;
 mod mistakes;
 mod nearest;
 pub mod regex;
+mod shortest;
 pub mod structural_tag;

@@ -31,7 +31,7 @@ class Grammar:
 
     @staticmethod
     def from_ebnf(ebnf_string: str, *, root_rule_name: str = "root") -> Grammar:
-        """Read EBNF. `Substring` and the options of rules are refused by name."""
+        """Read EBNF. Of the options of rules, `lazy` and `max_chars` are read; others are refused by name."""
         with as_runtime_errors():
             return Grammar(penstock.Grammar.from_ebnf(ebnf_string, root_rule_name))
 
@@ -77,11 +77,16 @@ class Grammar:
     def from_lark(
         lark_string: str, *, tokenizer_info: Any = None, named_grammars: dict[str, Grammar | str] | None = None
     ) -> Grammar:
-        """Read a grammar in Lark's notation. tokenizer_info is not needed: special tokens are found when compiling."""
-        if named_grammars:
-            raise refuse("`named_grammars`", "write their rules into the text")
+        """Read a grammar in Lark's notation. tokenizer_info is not needed: special tokens are found when compiling.
+
+        A text among named_grammars may name those before it.
+        """
+        named = {
+            name: grammar.native if isinstance(grammar, Grammar) else grammar
+            for name, grammar in (named_grammars or {}).items()
+        }
         with as_runtime_errors():
-            return Grammar(penstock.Grammar.from_lark(lark_string))
+            return Grammar(penstock.Grammar.from_lark(lark_string, named_grammars=named))
 
     @staticmethod
     def from_structural_tag(*args: Any, **kwargs: Any) -> Grammar:

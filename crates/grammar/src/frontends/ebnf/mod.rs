@@ -5,7 +5,7 @@
 //! stack of its own (`parser`); a mistake costs the rest of its rule, so that all of them are reported at once.
 //!
 //! ```text
-//! rule    = name "::=" choice
+//! rule    = name ["[lazy]" | "[max_chars=N]"] "::=" choice
 //! choice  = both { "|" both }                        # an alternative may be empty: the empty text
 //! both    = sequence { "&" sequence }                # texts of all of them; regular parts only
 //! sequence = { part }
@@ -17,6 +17,7 @@
 mod dispatch;
 mod lexer;
 mod macros;
+mod options;
 mod parser;
 
 use crate::ast::Grammar;

@@ -1,6 +1,7 @@
 //! Lexemes into a grammar, with a stack of open brackets instead of recursion.
 use super::lexer::{lex, Kind, Lexeme};
 use super::macros::{read_macro, Macro};
+use super::options::RuleOptions;
 use super::MAX_GRAMMAR_NESTING;
 use crate::ast::{Expr, ExprId, Grammar, GrammarBuilder, RuleId};
 use crate::error::GrammarError;
@@ -41,6 +42,7 @@ pub(super) fn parse(text: &str, root: &str) -> Result<Grammar, GrammarError> {
 struct Definition {
     name: String,
     offset: usize,
+    options: RuleOptions,
     body: std::ops::Range<usize>,
 }
 
@@ -50,10 +52,10 @@ fn find_definitions(lexemes: &[Lexeme], mistakes: &mut Mistakes) -> Vec<Definiti
     for (i, lexeme) in lexemes.iter().enumerate().filter(|(_, lexeme)| lexeme.kind == Kind::Define) {
         let options = i > 1 && matches!(lexemes[i - 1].kind, Kind::Class(_)) && is_name(&lexemes[i - 2]);
         let head = if options { i - 2 } else { i.saturating_sub(1) };
-        if options {
-            let message = "options of a rule (`name[...] ::=`) are refused";
-            mistakes.unsupported(lexemes[i - 1].start, message, "delete the brackets");
-        }
+        let options = match options {
+            true => RuleOptions::read(&lexemes[i - 1], mistakes),
+            false => RuleOptions::default(),
+        };
         let Kind::Word(name) = &lexemes[head].kind else {
             mistakes.syntax(lexeme.start, "`::=` stands without a name", "write `name ::= ...`");
             continue;
@@ -65,6 +67,7 @@ fn find_definitions(lexemes: &[Lexeme], mistakes: &mut Mistakes) -> Vec<Definiti
         found.push(Definition {
             name: name.clone(),
             offset: lexemes[head].start,
+            options,
             body: i + 1..lexemes.len(),
         });
     }
@@ -180,6 +183,7 @@ impl<'a> Parser<'a> {
             }
             if let Ok(body) = self.read_body() {
                 let rule = self.builder.rule(&definition.name);
+                let body = definition.options.apply(&mut self.builder, body, &definition.name);
                 self.builder.define(rule, body);
             }
         }

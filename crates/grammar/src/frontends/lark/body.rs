@@ -8,6 +8,8 @@ use penstock_automata::{Limit, INFINITE};
 /// The largest count of a repetition.
 const MAX_REPETITION_COUNT: u32 = INFINITE - 1;
 
+const COUNTS_HINT: &str = "write `{m}`, `{m,}`, `{,n}` or `{m,n}`";
+
 /// One open bracket: what has been read of the choice inside it.
 struct Level {
     /// `(` or `[`, empty for the whole body.
@@ -232,9 +234,9 @@ impl Reader<'_> {
     fn tilde_counts(&mut self) -> Result<(u32, u32), GiveUp> {
         let offset = self.offset();
         self.at += 1;
-        let low = self.count()?;
+        let low = self.count(COUNTS_HINT)?;
         let high = match self.take_sign("..") {
-            true => self.count()?,
+            true => self.count(COUNTS_HINT)?,
             false => low,
         };
         self.ordered(offset, low, high)
@@ -248,18 +250,18 @@ impl Reader<'_> {
         let (mut low, mut high) = (0, INFINITE);
         let given = is_number(self);
         if given {
-            low = self.count()?;
+            low = self.count(COUNTS_HINT)?;
         }
         if !self.take_sign(",") {
             high = low;
         } else if is_number(self) {
-            high = self.count()?;
+            high = self.count(COUNTS_HINT)?;
         } else if !given {
-            return self.fail(offset, "`{,}` counts nothing", "write `{m}`, `{m,}`, `{,n}` or `{m,n}`");
+            return self.fail(offset, "`{,}` counts nothing", COUNTS_HINT);
         }
         let place = self.offset();
         if !self.take_sign("}") || !given && high == INFINITE {
-            return self.fail(place, "these are no counts", "write `{m}`, `{m,}`, `{,n}` or `{m,n}`");
+            return self.fail(place, "these are no counts", COUNTS_HINT);
         }
         self.ordered(offset, low, high)
     }
@@ -272,10 +274,11 @@ impl Reader<'_> {
         Ok((low, high))
     }
 
-    fn count(&mut self) -> Result<u32, GiveUp> {
+    /// A whole number that a repetition can count to.
+    pub fn count(&mut self, hint: &str) -> Result<u32, GiveUp> {
         let offset = self.offset();
         let Some(Kind::Number(digits)) = self.take().map(|lexeme| &lexeme.kind) else {
-            return self.fail(offset, "a count is a number", "write `{m}`, `{m,}`, `{,n}` or `{m,n}`");
+            return self.fail(offset, "a count is a number", hint);
         };
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return self.fail(offset, format!("`{digits}` is no count"), "write a whole number from 0 on");

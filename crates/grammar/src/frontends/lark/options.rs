@@ -1,8 +1,8 @@
 //! The options of a rule: `name[lazy, suffix="..."]: ...`.
 use super::lexer::Kind;
 use super::scope::{GiveUp, Mode, Reader};
-use crate::ast::{Expr, ExprId, RuleId};
-use penstock_automata::CharSet;
+use crate::ast::{ExprId, RuleId};
+use crate::frontends::shortest::{at_most, shortest, REFUSED_OPTIONS};
 
 /// What stands in the brackets of a rule.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,12 +11,14 @@ pub(super) struct RuleOptions {
     pub lazy: bool,
     /// The lexemes of what ends the text.
     pub suffix: Option<usize>,
+    /// The most characters of a text.
+    pub max_chars: Option<u32>,
 }
 
 impl RuleOptions {
     /// Whether the rule is one piece of text, whatever its name.
     pub fn is_lexeme(&self) -> bool {
-        self.lazy || self.suffix.is_some()
+        *self != RuleOptions::default()
     }
 }
 
@@ -37,9 +39,18 @@ impl Reader<'_> {
                         return self.fail(place, "this option needs a value", "write `suffix=\"...\"`");
                     }
                 }
+                "max_chars" => {
+                    self.equals()?;
+                    options.max_chars = Some(self.count("write `max_chars=100`")?);
+                }
                 _ => {
+                    let way_out = REFUSED_OPTIONS.iter().find(|known| known.0 == name).map(|known| known.1);
                     let message = format!("the option `{name}` is refused");
-                    return self.refuse(offset, message, "the options are `lazy` and `suffix`");
+                    return self.refuse(
+                        offset,
+                        message,
+                        way_out.unwrap_or("the options are `lazy`, `suffix` and `max_chars`"),
+                    );
                 }
             }
             if !self.take_sign(",") {
@@ -66,6 +77,7 @@ impl Reader<'_> {
         if !options.is_lexeme() {
             return Ok(body);
         }
+        let name = self.builder.rule_name(rule).to_owned();
         let mut whole = body;
         if let Some(at) = options.suffix {
             (self.at, self.end) = (at, at + 1);
@@ -82,20 +94,12 @@ impl Reader<'_> {
             let (suffix, _) = self.read_element(lexeme, Mode::Terminal)?;
             whole = self.builder.sequence(vec![body, suffix]);
         }
-        let shortest = self.shortest(whole, rule);
-        Ok(self.with_ignored(shortest))
-    }
-
-    /// The texts of `whole` none of whose beginnings is one.
-    fn shortest(&mut self, whole: ExprId, rule: RuleId) -> ExprId {
-        let name = format!("{}_any", self.builder.rule_name(rule));
-        let any = self.builder.fresh_rule(&name);
-        self.builder.define(any, whole);
-        let any = self.builder.add(Expr::Rule(any));
-        let character = self.builder.add(Expr::Class(CharSet::all()));
-        let more = self.builder.repeat(character, 1, penstock_automata::INFINITE);
-        let longer = self.builder.sequence(vec![any, more]);
-        let not_longer = self.builder.add(Expr::Not(longer));
-        self.builder.add(Expr::And(vec![any, not_longer]))
+        if options.lazy || options.suffix.is_some() {
+            whole = shortest(&mut self.builder, whole, &name);
+        }
+        if let Some(max) = options.max_chars {
+            whole = at_most(&mut self.builder, whole, max);
+        }
+        Ok(self.with_ignored(whole))
     }
 }

@@ -1,0 +1,127 @@
+"""The grammars in `examples/grammars/`: what random walks through their masks write is what other readers read.
+
+The walks take tokens at random and end with the shortest completion. Python reads the arithmetic; sqlglot, graphql-core and
+Lark itself read the rest where they are installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+from pathlib import Path
+from typing import Any
+
+import penstock
+import pytest
+from helpers.engine import byte_info, compiler, mask_of
+
+GRAMMARS = Path(__file__).parent.parent / "examples" / "grammars"
+NAMES = sorted(path.stem for path in GRAMMARS.glob("*.lark"))
+WALKS = 40
+TOKENS = (
+    b"SELECT ",
+    b" FROM ",
+    b'"a',
+    b'".',
+    b" IN (",
+    b"{ ",
+    b" }",
+    b"on",
+    b"...",
+    b": ",
+    b"12",
+    b" + ",
+    b"**",
+    b"if",
+    b"('",
+    b", ",
+)
+INFO = byte_info(TOKENS)
+STOP = INFO.vocab_size - 1
+
+
+def text_of(name: str) -> str:
+    return (GRAMMARS / f"{name}.lark").read_text(encoding="utf-8")
+
+
+def walk(compiled: penstock.CompiledGrammar, seed: int) -> str:
+    """A text of the language. Signs come up as often as letters and digits, of which there are more."""
+    chance = random.Random(seed)
+    matcher = penstock.Matcher(compiled)
+    written = b""
+    for _ in range(chance.randrange(3, 80)):
+        allowed = mask_of(matcher, INFO.vocab_size)
+        if STOP in allowed and chance.random() < 0.1:
+            return written.decode()
+        readable = [token for token in allowed - {STOP} if 0x20 <= INFO.token_bytes(token)[0] < 0x7F]
+        if not readable:
+            break
+        letters = [token for token in readable if INFO.token_bytes(token).isalnum()]
+        signs = [token for token in readable if token not in letters]
+        token = chance.choice(letters if letters and (not signs or chance.random() < 0.5) else signs)
+        assert matcher.accept_token(token)
+        written += INFO.token_bytes(token)
+    return (written + matcher.shortest_completion_bytes()).decode()
+
+
+def walks(name: str) -> list[str]:
+    compiled = compiler(INFO).compile_lark(text_of(name))
+    texts = [walk(compiled, seed) for seed in range(WALKS)]
+    again = penstock.Matcher(compiled)
+    for text in texts:
+        assert again.accept_bytes(text.encode())
+        assert again.is_accepting(), text
+        again.reset()
+    assert len(set(texts)) > WALKS / 2
+    return texts
+
+
+def test_arithmetic_is_what_python_reads() -> None:
+    for text in walks("arithmetic"):
+        ast.parse(text.strip(), mode="eval")
+
+
+def test_arithmetic_keeps_the_order_of_operators() -> None:
+    compiled = compiler(INFO).compile_lark(text_of("arithmetic"))
+    for text, complete in [
+        ("1 - 2*-x**2", True),
+        ("(a)/0.50", True),
+        ("ifs", True),
+        ("if", False),
+        ("1 2", False),
+        ("01", False),
+    ]:
+        matcher = penstock.Matcher(compiled)
+        assert (matcher.accept_bytes(text.encode()) and matcher.is_accepting()) == complete, text
+
+
+def test_sql_is_what_sqlglot_reads() -> None:
+    sqlglot: Any = pytest.importorskip("sqlglot")
+    for text in walks("sql"):
+        assert len(sqlglot.parse(text)) == 1, text
+
+
+def test_graphql_is_what_graphql_core_reads() -> None:
+    graphql: Any = pytest.importorskip("graphql")
+    for text in walks("graphql"):
+        graphql.parse(text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_walks_end(name: str) -> None:
+    assert walks(name)
+
+
+# Lark has no `&` and no `~` before a terminal: names that are no keywords are cut out by hand.
+PLAIN = {" & ~KEYWORD": "", ' & ~"on"': "", " & ~/true|false|null/": ""}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lark_itself_reads_what_is_written(name: str) -> None:
+    lark: Any = pytest.importorskip("lark")
+    grammar = text_of(name)
+    for ours, theirs in PLAIN.items():
+        grammar = grammar.replace(ours, theirs)
+    parser = lark.Lark(grammar, parser="earley", lexer="dynamic_complete")
+    for text in walks(name)[:10]:
+        parser.parse(text)
