@@ -191,13 +191,12 @@ def forced_share(model: Any, schema: Any, texts: Sequence[list[int]]) -> float:
     return round(forced / total, 4)
 
 
-def measure_backend(backend: str, rounds: int) -> dict[str, Any]:
-    """All tasks on one backend."""
+def measure_backend(backend: str, rounds: int, tasks: Sequence[str], found: dict[str, Any], save: Callable[[], None]) -> None:
+    """Put all tasks of one backend into `found`, and save after each."""
     import penstock
 
     model = penstock.models.tiny(backend=backend)  # type: ignore[arg-type]
-    found: dict[str, Any] = {}
-    for task in TASKS:
+    for task in tasks:
         for temperature in (0.0, 0.8):
             for output_type, kind in ((str, "free"), (penstock.JsonSchema(SCHEMAS[task]), "schema")):
                 arms = own_arms(model, output_type, temperature)
@@ -208,8 +207,8 @@ def measure_backend(backend: str, rounds: int) -> dict[str, Any]:
                 if kind == "schema":
                     texts = [arms[0].run(prompt, 1)[0] for prompt in prompts_of(task, 1)]
                     found[name]["forced"] = forced_share(model, SCHEMAS[task], texts)
+                save()
                 print(f"{backend}: {name}", file=sys.stderr)
-    return found
 
 
 def draft_model_acceptance(num_prompts: int = 24) -> dict[str, dict[str, float]]:
@@ -269,6 +268,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--backends", default="numpy,transformers")
+    parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
@@ -277,23 +277,28 @@ def main() -> int:
     weights = hashlib.sha256((TINY_PATH / "model.safetensors").read_bytes()).hexdigest()[:12]
     record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "model": weights, "rounds": options.rounds}
     record["backends"] = {}
+
+    def save() -> None:
+        if not options.no_record:
+            FOLDER.mkdir(exist_ok=True)
+            (FOLDER / f"{record['date']}-end-to-end.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
     for backend in options.backends.split(","):
         if backend == "transformers":
             import torch
 
             torch.set_num_threads(1)
-        record["backends"][backend] = measure_backend(backend, options.rounds)
+        found = record["backends"].setdefault(backend, {})
+        measure_backend(backend, options.rounds, options.tasks.split(","), found, save)
     if (PAIR / "target" / "model.safetensors").is_file():
         record["draft_model"] = draft_model_acceptance()
     else:
         print("no pair of models at hand: the draft model is left out", file=sys.stderr)
+    save()
     if options.json:
         print(json.dumps(record, indent=1))
     else:
         print_tables(record)
-    if not options.no_record:
-        FOLDER.mkdir(exist_ok=True)
-        (FOLDER / f"{record['date']}-end-to-end.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

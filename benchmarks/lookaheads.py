@@ -10,7 +10,7 @@ prompt's forward left out: serial target forwards, target positions, draft forwa
 models this small they say little about larger ones.
 
 Before anything is claimed, gates are checked: without headroom, or where a draft agrees always or never, a comparison says
-nothing. Claims are paired over prompts, with bootstrapped 95 % intervals. Settings were chosen on the dev prompts.
+nothing. Claims are paired over prompts, with bootstrapped 95 % intervals. Settings are chosen on the dev prompts.
 `--full` adds the sweeps over horizons, candidates and thresholds. Biases: texts of one made-up world, one pair, one seed.
 """
 
@@ -73,18 +73,19 @@ class Row:
     text: str = ""
 
 
-# Settings, chosen on the dev prompts.
+# Settings. They are to be chosen on dev prompts (`--split dev --full`), for all systems with equal effort.
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "keywords": {"weight": 10.0, "cdlh": {"horizon": 8}, "cdsl": {"horizon": 8}, "tree": {"horizon": 8}},
     "harmless": {
         "weight": 8.0,
         "cdlh": {"horizon": 8},
-        "cdsl": {"horizon": 12, "margin": 4, "reward_threshold": 0.5},
+        "cdsl": {"horizon": 8, "reward_threshold": 0.5},
         "tree": {"horizon": 8, "reward_threshold": 0.5},
     },
 }
 NUM_CANDIDATES = 8
+MARGIN = 4  # tokens of a longer block that are looked at and not written
 
 
 def headline(task: str) -> Iterator[System]:
@@ -107,8 +108,8 @@ def headline(task: str) -> Iterator[System]:
     yield System("CDLH, blocks", lambda reward, draft: Cdlh(reward, **cdlh, block=True, **floor))
     yield System("CDLH-Appx", lambda reward, draft: Cdlh(reward, draft, **cdlh))
     yield System("CDSL", lambda reward, draft: Cdsl(reward, draft, **cdsl))
-    if cdsl.get("margin"):
-        yield System("CDSL, no margin", lambda reward, draft: Cdsl(reward, draft, **{**cdsl, "margin": 0}))
+    margin = {**cdsl, "horizon": cdsl["horizon"] + MARGIN, "margin": MARGIN}
+    yield System("CDSL, margin", lambda reward, draft: Cdsl(reward, draft, **margin))
     yield System(
         "CDSL, no reward gate", lambda reward, draft: Cdsl(reward, draft, **{**cdsl, "reward_threshold": float("-inf")})
     )
@@ -140,8 +141,7 @@ def sweeps(task: str) -> Iterator[System]:
 
     for horizon in (1, 2, 4, 12, 16):
         yield cdlh(horizon=horizon)
-        if horizon > chosen["cdsl"].get("margin", 0):
-            yield cdsl(horizon=horizon)
+        yield cdsl(horizon=horizon)
         yield tree(horizon=horizon)
     for count in (2, 4, 16):
         yield cdlh(num_candidates=count)
@@ -152,7 +152,7 @@ def sweeps(task: str) -> Iterator[System]:
         yield cdsl(weight=weight)
     for share in (0.25, 0.75, 1.0):
         yield cdsl(accept_threshold=share)
-    for margin in (0, 2, 4, 6):
+    for margin in (2, 4, 6):
         yield cdsl(margin=margin)
     yield cdsl(commit="matched")
     yield cdsl(on_reject="single")

@@ -15,6 +15,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock._core import DraftTree
 from penstock.decoding.context import Growth, Logits
 from penstock.decoding.drafter import Drafter
 from penstock.decoding.sequence import Sequence
@@ -100,7 +101,7 @@ class Lookahead:
             tree, logprobs = _Tree(*tree_lists(pruned)), pruned.logprobs
         forced = self._forced(sequence)[:budget]
         if width is None:
-            return _merged(forced, tree, budget)
+            return _merged(forced, tree, budget) if forced or len(tree.token_ids) > budget + 1 else tree
         return _paying(_merged(forced, _with_beliefs(tree, logprobs), budget), len(forced), width)
 
     def _forced(self, sequence: Sequence) -> list[int]:
@@ -145,6 +146,9 @@ def _walk(sequence: Sequence, tree: _Tree, logits: Logits) -> tuple[bool, list[i
 
     logits: [num_nodes, vocab], row i behind node i of the tree.
     """
+    sequence.stats.num_drafts += 1
+    if len(tree.token_ids) == 1:  # nothing was drafted
+        return sequence.take(sequence.choose(logits[0], 0)), [0]
     children = {}
     for node in range(len(tree.token_ids) - 1, 0, -1):  # backwards, so that the first of equal siblings stands
         children[tree.parents[node], tree.token_ids[node]] = node
@@ -157,7 +161,6 @@ def _walk(sequence: Sequence, tree: _Tree, logits: Logits) -> tuple[bool, list[i
             break
         node = child
         path.append(node)
-    sequence.stats.num_drafts += 1
     sequence.stats.num_draft_tokens += len(tree.token_ids) - 1
     sequence.stats.num_accepted_tokens += len(path) - 1
     return going, path
@@ -219,13 +222,13 @@ def _show(session: Any, tree: _Tree, logits: Logits) -> None:
 
 def tree_lists(tree: Any) -> tuple[list[int], list[int]]:
     """Return a tree's two columns as lists of int."""
+    if isinstance(tree, DraftTree):
+        return tree.tolist()
     columns = tree.tolist() if hasattr(tree, "tolist") else (tree.token_ids, tree.parents)
     return [int(token) for token in columns[0]], [int(parent) for parent in columns[1]]
 
 
 def _draft_tree(proposed: Any, tree: _Tree) -> Any:
-    from penstock import DraftTree
-
     return proposed if isinstance(proposed, DraftTree) else DraftTree(tree.token_ids, tree.parents)
 
 
@@ -240,7 +243,7 @@ def _checked(proposed: Any, sequence: Sequence) -> _Tree:
         problem = (
             f"node 0 is token `{token_ids[0]}` under `{parents[0]}`, not the last token `{sequence.last_token_id}` under `-1`"
         )
-    elif not all(0 <= parent < node for node, parent in enumerate(parents) if node):
+    elif not isinstance(proposed, DraftTree) and not all(0 <= parent < node for node, parent in enumerate(parents) if node):
         problem = "a parent that does not come before its child"
     elif not 0 <= min(token_ids) <= max(token_ids) < vocab_size:
         problem = f"a token outside the vocabulary of `{vocab_size}`"
