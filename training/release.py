@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
-from evaluate import SPLITS, TEMPERATURES, json_tasks, measure, other_formats, unconstrained
+from evaluate import SPLITS, TEMPERATURES, Generate, constrained, json_tasks, measure, other_formats, unconstrained
 from penstock.models.llama_numpy import TINY_PATH
 
 FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -27,7 +29,7 @@ examples, tests and benchmarks that must run anywhere: no download, no GPU, abou
 
 | | |
 |---|---|
-| architecture | LlamaForCausalLM: hidden 160, 4 layers, 4 heads of 40, 2 key heads, SwiGLU 320, tied embeddings, rope_theta 10,000 |
+| architecture | LlamaForCausalLM: {architecture}, tied embeddings, rope_theta 10,000 |
 | tokenizer | byte-level BPE, 2,048 entries, trained on drawn tasks (`training/tokenizer.py`) |
 | data | synthetic tasks drawn from seeds (`training/tasks.py`); no text of other people, no personal data |
 | command | `{command}` |
@@ -46,6 +48,13 @@ Most tasks hold several of: nested objects, lists of records, distracting senten
 | tasks | temperature | valid | fields right | all right |
 |---|---:|---:|---:|---:|
 {table}
+
+The same tasks under the grammar of their schema (a JSON Schema mask at every step; a text that reaches the length limit is
+closed by its shortest completion):
+
+| tasks | temperature | valid | fields right | all right |
+|---|---:|---:|---:|---:|
+{constrained}
 
 Spelled exactly as expected, new names, greedy, by the wanted format: {formats}.
 Run it again with `PYTHONPATH=python python training/evaluate.py --tasks {count}`; add `--constrained` for the same tasks under a grammar.
@@ -74,15 +83,27 @@ def copy_files(source: Path) -> str:
     return "\n".join(rows)
 
 
-def evaluation(count: int) -> tuple[str, str]:
-    """The table of held-out tasks and the line about other formats."""
-    generate = unconstrained(TINY_PATH)
+def table(generate: Generate, count: int) -> str:
+    """The rows of the held-out tasks."""
     rows = []
     for name, split in SPLITS.items():
         tasks = json_tasks(split, count, seed=1)
         rows += [f"| {name} | {t} | {measure(generate, tasks, t, seed=1).row()} |" for t in TEMPERATURES]
+    return "\n".join(rows)
+
+
+def formats(generate: Generate, count: int) -> str:
+    """The line about other formats."""
     found = other_formats(generate, count, seed=1)
-    return "\n".join(rows), ", ".join(f"{kind} {right} of {total}" for kind, (right, total) in sorted(found.items()))
+    return ", ".join(f"{kind} {right} of {total}" for kind, (right, total) in sorted(found.items()))
+
+
+def architecture(config: dict[str, Any]) -> str:
+    heads = config["num_attention_heads"]
+    return (
+        f"hidden {config['hidden_size']}, {config['num_hidden_layers']} layers, {heads} heads of {config['hidden_size'] // heads}, "
+        f"{config['num_key_value_heads']} key heads, SwiGLU {config['intermediate_size']}"
+    )
 
 
 def main() -> None:
@@ -95,10 +116,16 @@ def main() -> None:
     args = parser.parse_args()
     checkpoint = torch.load(args.model / "checkpoint.pt", map_location="cpu")
     checksums = copy_files(args.model)
-    table, formats = evaluation(args.tasks)
+    free = unconstrained(TINY_PATH)
+    measured = {
+        "table": table(free, args.tasks),
+        "constrained": table(constrained(), args.tasks),
+        "formats": formats(free, args.tasks),
+    }
+    measured["architecture"] = architecture(json.loads((TINY_PATH / "config.json").read_text()))
     numbers = {"parameters": sum(w.numel() for name, w in checkpoint["model"].items() if name != "lm_head.weight")}
     numbers |= {"steps": checkpoint["step"], "tokens": checkpoint["tokens_seen"] / 1e6, "loss": args.loss, "count": args.tasks}
-    card = CARD.format(**numbers, command=args.command, start=args.start, table=table, formats=formats, checksums=checksums)
+    card = CARD.format(**numbers, **measured, command=args.command, start=args.start, checksums=checksums)
     (TINY_PATH / "MODEL_CARD.md").write_text(card)
 
 
