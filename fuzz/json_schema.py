@@ -98,6 +98,9 @@ def check_schema(seed: int, counts: Counter[str], limits: Limits = None) -> Iter
     """The disagreements about one schema; what was seen is counted."""
     rng = random.Random(seed)
     schema = Drawing(rng, rng.choice(["2020-12"] * 4 + list(DRAFTS)), rng.choice((3, 6, 9, 14))).document()
+    if misread_by_judges(schema):
+        counts["schemas that the validators misread"] += 1
+        return
     values = [near(rng, schema, schema) for _ in range(VALUES_PER_SCHEMA // 2)]
     values += [mutated(rng, rng.choice(values)) for _ in range(VALUES_PER_SCHEMA // 2)]
     compiled = compile_or_none(schema, counts, limits)
@@ -120,6 +123,12 @@ def check_schema(seed: int, counts: Counter[str], limits: Limits = None) -> Iter
             yield {"seed": seed, "schema": schema, "text": text, "valid": wanted, "taken": found}
     if compiled is not None:
         yield from check_walk(seed, schema, compiled, judges, counts)
+
+
+def misread_by_judges(schema: Any) -> bool:
+    """In 2019-09 `contains` evaluates no items (core, 9.3.1.3): both validators read it as 2020-12 does."""
+    text = json.dumps(schema)
+    return DRAFTS["2019-09"] in text and '"contains"' in text and '"unevaluatedItems"' in text
 
 
 def compile_or_none(schema: Any, counts: Counter[str], limits: Limits) -> penstock.CompiledGrammar | None:
