@@ -223,6 +223,23 @@ def test_a_tokenizer_of_transformers(llg: Any) -> None:
     assert matcher.is_accepting()
 
 
+LARK = 'start: "a" NUM ("," NUM)*\nNUM: /[0-9]+/\n'
+
+
+@pytest.mark.parametrize("wrap", [lambda text: text, lambda text: json.dumps({"grammars": [{"lark_grammar": text}]})])
+def test_grammars_in_lark(llg: Any, wrap: Any) -> None:
+    text = wrap(llg.LLMatcher.grammar_from_lark(LARK))
+    matcher = llg.LLMatcher(tokenizer(llg), text, log_level=0)
+    if "not supported yet" in matcher.get_error():
+        pytest.skip("the core does not read Lark")
+    assert not matcher.is_error(), matcher.get_error()
+    assert matcher.consume_tokens(list(b"a12"))
+    assert allowed(llg, matcher) == [ord(","), *range(ord("0"), ord("9") + 1), VOCAB.index(b"12"), STOP]
+    special = llg.LLMatcher(tokenizer(llg), 'start: "a" <tool>', log_level=0)
+    assert special.consume_token(ord("a"))
+    assert allowed(llg, special) == [TOOL]
+
+
 # The shim alone.
 
 

@@ -388,6 +388,19 @@ def test_vocabulary_of_a_tokenizer(xgr: Any) -> None:
         xgr.TokenizerInfo.from_huggingface(tokenizer, stop_token_ids=[])
 
 
+def test_grammars_in_lark(xgr: Any) -> None:
+    try:
+        grammar = xgr.Grammar.from_lark('start: "a" NUM ("," NUM)*\nNUM: /[0-9]+/\n')
+    except RuntimeError as error:
+        if "not supported yet" not in str(error):
+            raise
+        pytest.skip("the core does not read Lark")
+    accepts = xgr.testing._is_grammar_accept_string
+    assert accepts(grammar, "a1,23")
+    assert not accepts(grammar, "a1,")
+    assert xgr.GrammarMatcher(xgr.GrammarCompiler(info(xgr)).compile_lark('start: "x"')).accept_string("x")
+
+
 # The shim alone.
 
 
