@@ -5,7 +5,7 @@ use crate::regex::{Node, RegexId, Regexes, INFINITE};
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lengths {
     /// Characters of a shortest text.
-    min: u32,
+    pub(crate) min: u32,
     /// No rest of the term after one or more characters needs more than this many.
     rest: u32,
 }

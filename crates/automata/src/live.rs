@@ -1,11 +1,12 @@
 //! Liveness: whether a term has any text at all.
 //!
-//! Positive terms are live by construction. For the others a breadth-first search over derivatives looks for a nullable
-//! state; the answer is kept for every state it settles.
-use crate::regex::{Limit, RegexId, Regexes};
+//! Positive terms are live by construction. For the others a search over derivatives looks for a nullable state, first where
+//! the least seems to be missing; the answer is kept for every state it settles.
+use crate::regex::{Limit, Node, RegexId, Regexes};
 use crate::row::Row;
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 impl Regexes {
@@ -26,9 +27,10 @@ impl Regexes {
 
     fn search_live(&mut self, term: RegexId) -> Result<bool, Limit> {
         let mut parents: FxHashMap<RegexId, RegexId> = FxHashMap::default();
-        let mut queue = VecDeque::from([term]);
+        // The least distance first; of equal ones, the oldest.
+        let mut queue = BinaryHeap::from([Reverse((self.distance(term), 0_usize, term))]);
         parents.insert(term, term);
-        while let Some(state) = queue.pop_front() {
+        while let Some(Reverse((_, _, state))) = queue.pop() {
             if parents.len() > self.max_emptiness_states {
                 return Err(Limit {
                     name: "max_emptiness_states",
@@ -43,7 +45,7 @@ impl Regexes {
                 }
                 if self.known_live(target).is_none() && !parents.contains_key(&target) {
                     parents.insert(target, state);
-                    queue.push_back(target);
+                    queue.push(Reverse((self.distance(target), parents.len(), target)));
                 }
             }
         }
@@ -51,6 +53,19 @@ impl Regexes {
             self.live[state.0 as usize] = Some(false);
         }
         Ok(false)
+    }
+
+    /// How many characters the parts of a term miss, together: a guess at how far it is from its end.
+    fn distance(&self, term: RegexId) -> u64 {
+        let missing = |part: &RegexId| u64::from(self.lengths[part.0 as usize].min);
+        let of_all = |term: &RegexId| match self.node(*term) {
+            Node::And(parts) => parts.iter().map(missing).sum(),
+            _ => missing(term),
+        };
+        match self.node(term) {
+            Node::Or(parts) => parts.iter().map(of_all).min().unwrap_or(0),
+            _ => of_all(&term),
+        }
     }
 
     fn known_live(&self, term: RegexId) -> Option<bool> {

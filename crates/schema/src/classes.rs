@@ -81,6 +81,7 @@ impl SchemaMachine {
                 Node::And(parts) | Node::Or(parts) | Node::One(parts) => todo.extend_from_slice(&parts),
                 Node::Not(part) => todo.push(part),
                 Node::Has(name) => found.names.push(name),
+                Node::Order(order, _) => found.names.extend_from_slice(&self.formulas.orders[order as usize]),
                 Node::Names(schema) => found.patterns.push(self.text_of(schema)?),
                 Node::Members(table) => {
                     let table = &self.formulas.members[table as usize];

@@ -89,12 +89,16 @@ impl SchemaMachine {
         let mut literals = Vec::with_capacity(parts.len());
         for part in parts {
             literals.push(match *self.formulas.node(part) {
-                Node::Has(_) | Node::Members(_) | Node::MinMembers(_) | Node::Names(_) => (part, true),
+                Node::Has(_) | Node::Members(_) | Node::MinMembers(_) | Node::Names(_) | Node::Order(..) => (part, true),
                 Node::Not(inner) if matches!(self.formulas.node(inner), Node::Has(_) | Node::MinMembers(_)) => (inner, false),
                 _ => return Ok(None),
             });
         }
         let goal = self.object_goal(&literals);
+        // A name that is passed over is lost: where members are counted, that takes a search.
+        if goal.orders.len() > 1 || !goal.orders.is_empty() && goal.low > 0 {
+            return Ok(None);
+        }
         let facts = self.member_facts(&goal)?;
         let shape = self.names.shape(facts.shape).clone();
         let need = bit_words(shape.ids.iter().map(|name| goal.need.contains(name)));
@@ -110,6 +114,9 @@ impl SchemaMachine {
             patterns.extend_from_slice(&found.patterns);
         }
         spelt.extend(&goal.need);
+        for &(order, _) in &goal.orders {
+            spelt.extend_from_slice(&self.formulas.orders[order as usize]);
+        }
         spelt.sort_unstable();
         spelt.dedup();
         let key: FactsKey = (goal.every.clone().into(), goal.rules.clone().into(), spelt.clone().into());
@@ -118,9 +125,14 @@ impl SchemaMachine {
         }
         let shape = self.names.intern_shape(spelt);
         let ids = self.names.shape(shape).ids.clone();
+        // How much of an order has been passed is looked at later: these facts are shared.
+        let unordered = ObjectGoal {
+            orders: Vec::new(),
+            ..goal.clone()
+        };
         let mut possible = Vec::with_capacity(ids.len());
         for &name in ids.iter() {
-            let base = self.member_base(goal, name).map_err(|stop| self.limit_of(stop))?;
+            let base = self.member_base(&unordered, name).map_err(|stop| self.limit_of(stop))?;
             possible.push(self.is_satisfiable(base)?);
         }
         let (others, alike) = self.other_names(goal, patterns)?;
@@ -194,10 +206,24 @@ impl SchemaMachine {
                 available[at / 64] &= !(1 << (at % 64));
             }
         }
+        let mut others = if crowded { RegexId::NEVER } else { plain.facts.others };
+        if let Some(&(order, done)) = plain.goal.orders.first() {
+            let place = |name: &NameId| self.formulas.place_in(order, *name);
+            // Nothing may come that stands behind a member which is still required.
+            let last = plain.goal.need.iter().map(place).min().unwrap_or(u32::MAX);
+            for (at, name) in shape.ids.iter().enumerate() {
+                if place(name) < done || place(name) > last {
+                    available[at / 64] &= !(1 << (at % 64));
+                }
+            }
+            if last < self.formulas.orders[order as usize].len() as u32 {
+                others = RegexId::NEVER;
+            }
+        }
         Names {
             shape: plain.facts.shape,
             available,
-            others: if crowded { RegexId::NEVER } else { plain.facts.others },
+            others,
         }
     }
 

@@ -60,6 +60,9 @@ impl Formulas {
         if flat.len() > 1 {
             self.merge_kinds(all, &mut flat);
             self.merge_counts(all, &mut flat);
+            if all {
+                self.merge_orders(&mut flat);
+            }
             if flat.contains(&zero) || self.contradicts(&flat) {
                 return zero;
             }
@@ -135,6 +138,29 @@ impl Formulas {
                 flat.retain(|&part| part != weaker);
             }
         }
+    }
+
+    /// Of several orders that have not begun, the first one goes on with the names that only the others list.
+    fn merge_orders(&mut self, flat: &mut Vec<FormulaId>) {
+        let is_new = |part: &FormulaId| matches!(self.node(*part), Node::Order(_, 0));
+        let new: Vec<FormulaId> = flat.iter().copied().filter(is_new).collect();
+        if new.len() < 2 {
+            return;
+        }
+        let mut names: Vec<NameId> = Vec::new();
+        for part in &new {
+            if let Node::Order(order, _) = *self.node(*part) {
+                let more: Vec<NameId> = self.orders[order as usize]
+                    .iter()
+                    .copied()
+                    .filter(|name| !names.contains(name))
+                    .collect();
+                names.extend(more);
+            }
+        }
+        flat.retain(|part| !new.contains(part));
+        flat.push(self.order(names));
+        flat.sort_unstable();
     }
 
     fn contradicts(&self, flat: &[FormulaId]) -> bool {
@@ -291,6 +317,34 @@ impl Formulas {
             (FormulaId::FALSE, _) => FormulaId::FALSE,
             (FormulaId::TRUE, _) => self.min_items(count),
             _ => self.intern(Node::Contains(schema, count), plainly(Kinds::NONE)),
+        }
+    }
+
+    /// Members in this order (names differ), others after them.
+    pub fn order(&mut self, names: Vec<NameId>) -> FormulaId {
+        let next = self.orders.len() as u32;
+        let names: Arc<[NameId]> = names.into();
+        let order = *self.order_ids.entry(names.clone()).or_insert(next);
+        if order == next {
+            let mut places: Vec<(NameId, u32)> = names.iter().zip(0..).map(|(&name, place)| (name, place)).collect();
+            places.sort_unstable();
+            self.places.push(places.into());
+            self.orders.push(names);
+        }
+        self.order_from(order, 0)
+    }
+
+    /// An interned order of which the first `done` names have been passed.
+    pub fn order_from(&mut self, order: u32, done: u32) -> FormulaId {
+        self.intern(Node::Order(order, done), plainly(Kinds::OBJECT))
+    }
+
+    /// The place of a name in an order; behind the end for all others.
+    pub fn place_in(&self, order: u32, name: NameId) -> u32 {
+        let places = &self.places[order as usize];
+        match places.binary_search_by_key(&name, |place| place.0) {
+            Ok(at) => places[at].1,
+            Err(_) => places.len() as u32,
         }
     }
 

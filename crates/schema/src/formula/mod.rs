@@ -57,6 +57,9 @@ pub(crate) enum Node {
     Names(FormulaId),
     /// Index into [`Formulas::member_covers`].
     UnevaluatedMembers(u32),
+    /// The members still to come: those of a list (index into [`Formulas::orders`]) from this place on, in its order; then
+    /// any others.
+    Order(u32, u32),
     /// The items still to come: a prefix (index into [`Formulas::lists`], how many are done) and the others.
     Items {
         list: u32,
@@ -140,6 +143,10 @@ pub(crate) struct Formulas {
     member_cover_ids: FxHashMap<Arc<Unevaluated<MemberCover>>, u32>,
     pub item_covers: Vec<Arc<Unevaluated<ItemCover>>>,
     item_cover_ids: FxHashMap<Arc<Unevaluated<ItemCover>>, u32>,
+    pub orders: Vec<Arc<[NameId]>>,
+    /// The names of each order, sorted, with their places.
+    places: Vec<Box<[(NameId, u32)]>>,
+    order_ids: FxHashMap<Arc<[NameId]>, u32>,
     pub lists: Vec<Arc<[FormulaId]>>,
     list_ids: FxHashMap<Arc<[FormulaId]>, u32>,
     /// Set when a formula deeper than [`MAX_FORMULA_DEPTH`] was asked for; reported at the next door.
@@ -158,6 +165,9 @@ impl Formulas {
             member_cover_ids: FxHashMap::default(),
             item_covers: Vec::new(),
             item_cover_ids: FxHashMap::default(),
+            orders: Vec::new(),
+            places: Vec::new(),
+            order_ids: FxHashMap::default(),
             lists: Vec::new(),
             list_ids: FxHashMap::default(),
             too_deep: false,

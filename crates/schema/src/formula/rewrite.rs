@@ -142,6 +142,16 @@ impl SchemaMachine {
         match *node {
             Node::Has(wanted) => Ok(if wanted == name { FormulaId::TRUE } else { atom }),
             Node::MinMembers(count) => Ok(self.formulas.min_members(count - 1)),
+            Node::Order(order, done) => {
+                let (place, all) = (
+                    self.formulas.place_in(order, name),
+                    self.formulas.orders[order as usize].len() as u32,
+                );
+                if place < done {
+                    return Ok(FormulaId::FALSE);
+                }
+                Ok(self.formulas.order_from(order, all.min(place + 1)))
+            }
             Node::Names(schema) => Ok(if self.name_satisfies(schema, name)? {
                 atom
             } else {

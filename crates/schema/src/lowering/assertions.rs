@@ -336,7 +336,8 @@ impl<'v> Lowerer<'_, 'v> {
             parts.push(self.machine.formulas.not(more));
         }
         if let Some(names) = k.property_names.filter(|_| at.draft >= Draft::Draft6) {
-            let names = self.low(names, at.scope);
+            let plain = self.plain(at.scope);
+            let names = self.low(names, plain);
             parts.push(self.machine.formulas.names(names));
         }
         // Since 2019-09 `dependencies` is kept for compatibility only; it is enforced, since who writes it means it.
@@ -353,7 +354,7 @@ impl<'v> Lowerer<'_, 'v> {
             Some(Value::Object(map)) => {
                 names.reserve(map.len());
                 for (name, schema) in map {
-                    names.push((self.machine.names.intern(name), self.low(schema, at.scope)));
+                    names.push((self.machine.names.intern(name), self.low_value(schema, at.scope)));
                 }
             }
             Some(_) => self.syntax(at.path, "properties", "not an object"),
@@ -363,7 +364,7 @@ impl<'v> Lowerer<'_, 'v> {
             Some(Value::Object(map)) => {
                 for (pattern, schema) in map {
                     if let Some(regex) = self.pattern("patternProperties", pattern, at.path) {
-                        patterns.push((regex, self.low(schema, at.scope)));
+                        patterns.push((regex, self.low_value(schema, at.scope)));
                     }
                 }
             }
@@ -375,7 +376,7 @@ impl<'v> Lowerer<'_, 'v> {
             patterns: patterns.into(),
             other: k
                 .additional_properties
-                .map_or(FormulaId::TRUE, |schema| self.low(schema, at.scope)),
+                .map_or(FormulaId::TRUE, |schema| self.low_value(schema, at.scope)),
         }
     }
 
@@ -418,8 +419,8 @@ impl<'v> Lowerer<'_, 'v> {
     fn array_keywords(&mut self, k: &Keywords<'v>, at: Place, parts: &mut Vec<FormulaId>) {
         let (prefix, rest) = self.items_of(k, at);
         if !prefix.is_empty() || rest.is_some() {
-            let prefix: Vec<FormulaId> = prefix.iter().map(|item| self.low(item, at.scope)).collect();
-            let rest = rest.map_or(FormulaId::TRUE, |rest| self.low(rest, at.scope));
+            let prefix: Vec<FormulaId> = prefix.iter().map(|item| self.low_value(item, at.scope)).collect();
+            let rest = rest.map_or(FormulaId::TRUE, |rest| self.low_value(rest, at.scope));
             parts.push(self.machine.formulas.items(&prefix, rest));
         }
         if let Some(count) = self.count("minItems", k.min_items, at.path) {
@@ -465,7 +466,8 @@ impl<'v> Lowerer<'_, 'v> {
         let Some(schema) = k.contains.filter(|_| at.draft >= Draft::Draft6) else {
             return;
         };
-        let schema = self.low(schema, at.scope);
+        let plain = self.plain(at.scope);
+        let schema = self.low(schema, plain);
         let (mut least, mut most) = (1, None);
         if at.draft >= Draft::Draft201909 {
             least = self.count("minContains", k.min_contains, at.path).unwrap_or(1);
@@ -493,18 +495,29 @@ impl<'v> Lowerer<'_, 'v> {
             let formulas = &mut self.machine.formulas;
             all.push(match keyword {
                 "allOf" => formulas.and(&parts),
-                "anyOf" => formulas.or(&parts),
-                _ => formulas.one(&parts),
+                _ => formulas.or(&parts),
             });
+            if keyword == "oneOf" {
+                let plain = self.plain(at.scope);
+                let parts: Vec<FormulaId> = list.iter().map(|part| self.low(part, plain)).collect();
+                let one = self.machine.formulas.one(&parts);
+                // Exactly one holds; without an order this alone says that any does.
+                if plain == at.scope {
+                    all.pop();
+                }
+                all.push(one);
+            }
         }
         if let Some(part) = k.not {
-            let part = self.low(part, at.scope);
+            let plain = self.plain(at.scope);
+            let part = self.low(part, plain);
             all.push(self.machine.formulas.not(part));
         }
         let Some(condition) = k.if_.filter(|_| at.draft >= Draft::Draft7) else {
             return;
         };
-        let condition = self.low(condition, at.scope);
+        let plain = self.plain(at.scope);
+        let condition = self.low(condition, plain);
         let otherwise = self.machine.formulas.not(condition);
         for (unless, then) in [(otherwise, k.then), (condition, k.else_)] {
             if let Some(then) = then {

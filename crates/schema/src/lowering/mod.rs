@@ -6,6 +6,7 @@
 //! Read next: `keywords.rs`, `assertions.rs` (keyword by keyword), `resources.rs` (addresses), `unevaluated.rs`.
 mod assertions;
 mod keywords;
+mod order;
 mod resources;
 mod unevaluated;
 mod uri;
@@ -38,6 +39,8 @@ struct Scope {
     base: ResourceId,
     /// Outermost first, each once.
     chain: Vec<ResourceId>,
+    /// Whether objects keep the order of the schema.
+    is_ordered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,7 +118,6 @@ impl SchemaMachine {
             formula = lowerer.run(schema);
         }
         lowerer.check_references(first_slot);
-        lowerer.check_order();
         let (problems, limit, report) = (lowerer.problems, lowerer.limit, lowerer.report);
         if !problems.is_empty() {
             let error = SchemaError::of_problems(problems);
@@ -166,12 +168,13 @@ impl<'m, 'v> Lowerer<'m, 'v> {
         let path = self.path_of_resource(root);
         self.tasks.push(Task::Enter(schema, scope, path));
         self.work();
+        let root = self.low_value(schema, scope);
         while let Some((slot, target, scope, path)) = self.targets.pop() {
             self.tasks.push(Task::Enter(target, scope, path));
             self.work();
             self.machine.slots[slot as usize] = self.low(target, scope);
         }
-        self.low(schema, scope)
+        root
     }
 
     fn work(&mut self) {
@@ -246,6 +249,8 @@ impl<'m, 'v> Lowerer<'m, 'v> {
         for (name, value, applies) in ones {
             if let (Some(value), true) = (value, applies) {
                 let inner = self.path(path, Step::Name(name));
+                let judges = matches!(name, "contains" | "propertyNames" | "not" | "if");
+                let scope = if judges { self.plain(scope) } else { scope };
                 self.tasks.push(Task::Enter(value, scope, inner));
             }
         }
@@ -262,6 +267,10 @@ impl<'m, 'v> Lowerer<'m, 'v> {
                 for (i, inner) in list.iter().enumerate() {
                     let at = self.path(outer, Step::Index(i as u32));
                     self.tasks.push(Task::Enter(inner, scope, at));
+                    if name == "oneOf" && self.scopes[scope.0 as usize].is_ordered {
+                        let plain = self.plain(scope);
+                        self.tasks.push(Task::Enter(inner, plain, at));
+                    }
                 }
             }
         }
@@ -342,7 +351,14 @@ impl<'m, 'v> Lowerer<'m, 'v> {
         if self.dynamic && !chain.contains(&base) {
             chain.push(base);
         }
-        let scope = Scope { base, chain };
+        let is_ordered = match outer {
+            Some(outer) => self.scopes[outer.0 as usize].is_ordered,
+            None => self.options.property_order == PropertyOrder::Schema,
+        };
+        self.scope_id(Scope { base, chain, is_ordered })
+    }
+
+    fn scope_id(&mut self, scope: Scope) -> ScopeId {
         if let Some(&id) = self.scope_ids.get(&scope) {
             return id;
         }
@@ -439,15 +455,6 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             keyword: keyword.to_owned(),
             reason: reason.to_owned(),
         });
-    }
-
-    /// An order of members is not supported: saying so is better than ignoring it.
-    fn check_order(&mut self) {
-        if self.options.property_order == PropertyOrder::Schema {
-            let path = self.path_of_resource(self.resources.root());
-            let reason = "members in the order of the schema are not supported".to_owned();
-            self.refuse(path, "property_order", reason, "let members come in any order");
-        }
     }
 
     /// Refuses references that lead back to their own place with no member or item between.

@@ -35,7 +35,7 @@ const MAX_BRANCH_DEPTH: usize = 400;
 impl<'v> Lowerer<'_, 'v> {
     pub(super) fn unevaluated(&mut self, schema: &'v Value, k: &Keywords<'v>, at: Place, all: &mut Vec<FormulaId>) {
         if let Some(rest) = k.unevaluated_properties {
-            let rest = self.low(rest, at.scope);
+            let rest = self.low_value(rest, at.scope);
             let covers = self.own_covers(schema, k, at, Kinds::OBJECT);
             let branches = covers.into_iter().filter_map(|(cover, holds)| match cover {
                 Cover::Members(cover) => Some((cover, holds)),
@@ -45,7 +45,7 @@ impl<'v> Lowerer<'_, 'v> {
             all.push(self.machine.formulas.imply(Kinds::OBJECT, atom));
         }
         if let Some(rest) = k.unevaluated_items {
-            let rest = self.low(rest, at.scope);
+            let rest = self.low_value(rest, at.scope);
             let covers = self.own_covers(schema, k, at, Kinds::ARRAY);
             let branches = covers.into_iter().filter_map(|(cover, holds)| match cover {
                 Cover::Items(cover) => Some((cover, holds)),
@@ -58,6 +58,9 @@ impl<'v> Lowerer<'_, 'v> {
 
     /// The covers of a schema's own keywords and applicators, its `unevaluated*` left out.
     fn own_covers(&mut self, schema: &'v Value, k: &Keywords<'v>, at: Place, kind: Kinds) -> Covers {
+        // Whether a branch holds is a matter of the values alone.
+        let scope = self.plain(at.scope);
+        let at = Place { scope, ..at };
         let mut path = vec![(place(schema), at.scope)];
         self.covers_of(k, at, kind, true, &mut path)
     }

@@ -34,7 +34,7 @@ pub const MAX_NUMBER_DIGITS: u32 = 128;
 /// `max_number_exponent`: the largest absolute value of a written exponent.
 pub const MAX_NUMBER_EXPONENT: u32 = 400;
 /// `max_number_moduli`: how many different moduli one spec may ask about.
-pub(crate) const MAX_MODULI: usize = 8;
+pub(crate) const MAX_MODULI: usize = 12;
 /// `max_number_work`: how many scales one liveness question may try.
 pub(crate) const MAX_WORK: u64 = 1_000_000;
 

@@ -6,10 +6,11 @@ use crate::classes::Class;
 use crate::formula::{FormulaId, MemberCover, Node};
 use crate::machine::SchemaMachine;
 use crate::names::{NameId, SeenId};
-use penstock_automata::RegexId;
+use penstock_automata::{Limit, RegexId};
 use std::sync::Arc;
 
 /// A conjunction of literals about the members still to come, sorted out.
+#[derive(Clone)]
 pub(crate) struct ObjectGoal {
     pub need: Vec<NameId>,
     pub forbidden: Vec<NameId>,
@@ -23,7 +24,16 @@ pub(crate) struct ObjectGoal {
     pub rules: Vec<FormulaId>,
     /// Atoms that some member or name violates.
     pub breaches: Vec<FormulaId>,
+    /// `Order` atoms: which order, and how much of it has been passed.
+    pub orders: Vec<(u32, u32)>,
 }
+
+/// Orders of members that must hold of one object and were not joined when it began: which members can stand together is then no
+/// longer a matter of their names alone.
+const MANY_ORDERS: Limit = Limit {
+    name: "max_property_orders",
+    configured: 1,
+};
 
 type Placed = Vec<(NameId, FormulaId)>;
 
@@ -49,6 +59,7 @@ impl SchemaMachine {
             every: Vec::new(),
             rules: Vec::new(),
             breaches: Vec::new(),
+            orders: Vec::new(),
         };
         for &(atom, sign) in literals {
             match (self.formulas.node(atom), sign) {
@@ -58,6 +69,7 @@ impl SchemaMachine {
                 (Node::MinMembers(count), false) => {
                     goal.high = Some(goal.high.map_or(count - 1, |high| high.min(count - 1)));
                 }
+                (Node::Order(order, done), true) => goal.orders.push((*order, *done)),
                 (Node::Names(_), true) => goal.rules.push(atom),
                 (Node::Members(_) | Node::UnevaluatedMembers(_), true) => goal.every.push(atom),
                 (_, true) => {}
@@ -75,6 +87,13 @@ impl SchemaMachine {
                     return Ok(FormulaId::FALSE);
                 }
             }
+        }
+        if goal
+            .orders
+            .iter()
+            .any(|&(order, done)| self.formulas.place_in(order, name) < done)
+        {
+            return Ok(FormulaId::FALSE);
         }
         let mut parts = Vec::new();
         for &atom in &goal.every {
@@ -133,15 +152,27 @@ impl SchemaMachine {
             }
             members.push((name, base));
         }
+        let is_disordered = |&breach: &FormulaId| matches!(self.formulas.node(breach), Node::Order(..));
+        if goal.orders.len() > 1 || goal.breaches.iter().any(is_disordered) {
+            return Err(MANY_ORDERS.into());
+        }
         if goal.breaches.is_empty() && members.len() as u32 >= goal.low {
-            return Ok(Some(Plan::Object(members)));
+            return Ok(Some(Plan::Object(self.in_order(&goal, members))));
         }
         let mut placing = self.placing(&goal, seen);
         let found = match self.place_together(&mut placing, &members)? {
             None => self.place(&mut placing, 0, members)?,
             together => together,
         };
-        Ok(found.map(Plan::Object))
+        Ok(found.map(|members| Plan::Object(self.in_order(&goal, members))))
+    }
+
+    /// The members in the order that they must have: any set of names has one.
+    fn in_order(&self, goal: &ObjectGoal, mut members: Placed) -> Placed {
+        if let Some(&(order, _)) = goal.orders.first() {
+            members.sort_by_key(|member| self.formulas.place_in(order, member.0));
+        }
+        members
     }
 
     fn placing<'a>(&self, goal: &'a ObjectGoal, seen: SeenId) -> Placing<'a> {
@@ -158,6 +189,9 @@ impl SchemaMachine {
                 }
                 _ => {}
             }
+        }
+        for &(order, _) in &goal.orders {
+            named.extend_from_slice(&self.formulas.orders[order as usize]);
         }
         named.sort_unstable();
         named.dedup();

@@ -403,7 +403,7 @@ impl SchemaMachine {
             Node::MinMembers(_) | Node::MinItems(_) => 2,
             Node::Unique(_) | Node::UniqueOpen(_) => 3,
             Node::Contains(..) | Node::Or(_) | Node::And(_) => 4,
-            Node::Items { .. } | Node::Members(_) | Node::Names(_) => 5,
+            Node::Items { .. } | Node::Members(_) | Node::Names(_) | Node::Order(..) => 5,
             Node::UnevaluatedMembers(_) | Node::UnevaluatedItems(_) => 7,
             _ => 8,
         }
