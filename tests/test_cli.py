@@ -97,6 +97,17 @@ def test_other_languages(penstock, write) -> None:
     lark = write("answer.lark", 'start: "yes" | "no"')
     for option in ("--grammar", "--lark"):
         assert penstock("generate", option, lark, "Is it?").out in ("yes\n", "no\n")
+    tag = write(
+        "tag.json",
+        json.dumps(
+            {"format": {"type": "tag", "begin": "<a>", "content": {"type": "regex", "pattern": "[0-9]"}, "end": "</a>"}}
+        ),
+    )
+    written = penstock("generate", "--structural-tag", tag, "Is it?").out
+    assert penstock("check", "--structural-tag", tag, write("text.txt", written)).code == 0
+    told = penstock("check", "--structural-tag", tag, write("text.txt", "<a>x</a>"))
+    assert told.code == 1
+    assert ":1:4: `x` is not allowed here" in told.out
 
 
 def test_the_prompt_may_come_from_stdin() -> None:

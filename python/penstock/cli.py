@@ -119,7 +119,7 @@ def _add_check(commands: Any) -> None:
 def _add_show(commands: Any) -> None:
     description = "Draw a grammar as railroad diagrams, a schema as an outline."
     command = commands.add_parser("show", help="draw a grammar, a pattern or a schema", description=description)
-    group = _add_language(command, required=True)
+    group = _add_language(command, required=True, tags=False)
     group.add_argument("file", nargs="?", metavar="FILE", help="a schema (.json), Lark (.lark) or EBNF; `-` is EBNF on stdin")
     command.add_argument("--width", type=_positive, default=None, metavar="N", help="columns; default: those of the terminal")
     command.add_argument("--ascii", action="store_true", help="no box drawing; the default where stdout cannot show it")
@@ -134,12 +134,14 @@ def _add_bench(commands: Any) -> None:
     command.set_defaults(run=_bench)
 
 
-def _add_language(command: argparse.ArgumentParser, *, required: bool) -> Any:
+def _add_language(command: argparse.ArgumentParser, *, required: bool, tags: bool = True) -> Any:
     group = command.add_mutually_exclusive_group(required=required)
     group.add_argument("--schema", metavar="FILE", help="JSON text that this JSON Schema accepts")
     group.add_argument("--regex", metavar="PATTERN", help="text that this regular expression matches as a whole")
     group.add_argument("--grammar", metavar="FILE", help="text of this grammar: Lark if the file ends with .lark, else EBNF")
     group.add_argument("--lark", metavar="FILE", help="text of this grammar in Lark's notation")
+    if tags:
+        group.add_argument("--structural-tag", metavar="FILE", help="text that this structural tag describes")
     return group
 
 
@@ -252,7 +254,7 @@ def _reward(text: str) -> Any:
 
 
 def _output_type(options: argparse.Namespace) -> Any:
-    from penstock.types import Ebnf, JsonSchema, Lark, Regex
+    from penstock.types import Ebnf, JsonSchema, Lark, Regex, StructuralTag
 
     if options.schema is not None:
         return JsonSchema(_read_schema(options.schema))
@@ -263,6 +265,8 @@ def _output_type(options: argparse.Namespace) -> Any:
         return Lark(_read_text(lark, "grammar"))
     if options.grammar is not None:
         return Ebnf(_read_text(options.grammar, "grammar"))
+    if options.structural_tag is not None:
+        return StructuralTag(_read_text(options.structural_tag, "structural tag"))
     return str
 
 
@@ -306,7 +310,7 @@ def _write_out(events: Iterable[Any]) -> Any:
 
 def _tell_verdict(options: argparse.Namespace, text: str) -> int:
     """Read the text back, as a stranger to the run would: byte by byte, and with jsonschema where it is installed."""
-    language = options.schema or options.grammar or options.lark or "the pattern"
+    language = options.schema or options.grammar or options.lark or options.structural_tag or "the pattern"
     mistake = _mistake(_compile_for_bytes(options), text.encode())
     if mistake is not None:
         _tell(f"invalid: {mistake.told(language)}")
@@ -398,7 +402,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _located(options: argparse.Namespace, message: str) -> str:
-    path = options.schema or options.grammar or options.lark
+    path = options.schema or options.grammar or options.lark or getattr(options, "structural_tag", None)
     return message if path is None else f"{path}: {message}"
 
 
@@ -414,7 +418,9 @@ def _compile_for_bytes(options: argparse.Namespace, *, strict: bool = True, max_
     lark = _lark_file(options)
     if lark is not None:
         return compiler.compile_lark(_read_text(lark, "grammar"))
-    return compiler.compile_ebnf(_read_text(options.grammar, "grammar"))
+    if options.grammar is not None:
+        return compiler.compile_ebnf(_read_text(options.grammar, "grammar"))
+    return compiler.compile_structural_tag(_read_text(options.structural_tag, "structural tag"))
 
 
 def _trimmed(data: bytes) -> tuple[bytes, bytes]:

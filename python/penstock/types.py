@@ -2,7 +2,7 @@
 
     str                                          free text
     Choice, Literal, Enum, bool at the top       one of several texts, written as they are
-    Regex, Ebnf, Lark, Grammar                   text that the grammar describes; the value is the text
+    Regex, Ebnf, Lark, StructuralTag, Grammar    text that the grammar describes; the value is the text
     JsonSchema                                   JSON text; the value is what `json.loads` makes of it, or the given type
     Call                                         the arguments of one of several functions; the value is a BoundCall
     everything else                              JSON text by the type's schema: Pydantic models, dataclasses, TypedDict,
@@ -27,7 +27,19 @@ from typing import Any, Literal
 
 from penstock.errors import OutputValidationError
 
-__all__ = ["BoundCall", "Call", "Choice", "Ebnf", "JsonSchema", "Lark", "OutputSpec", "Regex", "describe", "json_schema_of"]
+__all__ = [
+    "BoundCall",
+    "Call",
+    "Choice",
+    "Ebnf",
+    "JsonSchema",
+    "Lark",
+    "OutputSpec",
+    "Regex",
+    "StructuralTag",
+    "describe",
+    "json_schema_of",
+]
 
 
 @dataclass(frozen=True, init=False)
@@ -66,6 +78,13 @@ class Lark:
     """Text of a grammar in Lark's notation."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class StructuralTag:
+    """Text that a structural tag describes: free text, tags, tool calls. tag: a dict, or JSON text."""
+
+    tag: Any
 
 
 @dataclass(frozen=True, init=False)
@@ -174,6 +193,9 @@ _EXPLICIT: dict[type, Callable[[Any], OutputSpec]] = {
     JsonSchema: _json_schema_spec,
     Regex: lambda wanted: OutputSpec("Regex", lambda compiler: compiler.compile_regex(wanted.pattern), str),
     Ebnf: lambda wanted: OutputSpec("Ebnf", lambda compiler: compiler.compile_ebnf(wanted.text, root=wanted.root), str),
+    StructuralTag: lambda wanted: OutputSpec(
+        "StructuralTag", lambda compiler: compiler.compile_structural_tag(wanted.tag), str
+    ),
     Lark: lambda wanted: OutputSpec("Lark", lambda compiler: compiler.compile_lark(wanted.text), str),
     Choice: lambda wanted: _choice_spec("Choice", {option: option for option in wanted.options}),
     Call: lambda wanted: _call_spec(wanted),

@@ -23,6 +23,9 @@ use std::collections::hash_map::Entry;
 /// States looked at before a term counts as mortal.
 const MAX_DEATH_STATES: usize = 128;
 
+/// Subtrees with fewer tokens are walked without asking whether they can be taken whole.
+const WORTH_SURVIVAL: usize = 8;
+
 /// Any number of characters may come.
 const FREE: (u32, u32) = (0, INFINITE);
 
@@ -68,14 +71,15 @@ impl Walk<'_, '_> {
             } else if alone {
                 self.walk_slice(slice, term, FREE, &mut survival)?;
             } else {
-                self.walk_chars(&slice.trie, config)?;
+                self.walk_chars(slice, config, &mut survival)?;
             }
         }
         self.trie(&vocabulary.unsliced, config)
     }
 
     /// The tokens of a slice that `config` can read, by any way.
-    fn walk_chars(&mut self, trie: &CharTrie<()>, config: Config) -> Result<(), Limit> {
+    fn walk_chars(&mut self, slice: &Slice, config: Config, survival: &mut Survival) -> Result<(), Limit> {
+        let trie = &slice.trie;
         let mut todo = vec![(trie.root(), Configs::from_slice(&[config]), false)];
         while let Some((node, configs, was_doubtful)) = todo.pop() {
             let lane = self.remembers_edges().then(|| self.lane(&configs)).transpose()?;
@@ -91,17 +95,40 @@ impl Walk<'_, '_> {
                     Some(lane) => self.lane_character(lane, &configs, child.character)?,
                     None => self.after_character(&configs, child.character)?,
                 };
-                if !next.is_empty() {
-                    let is_doubtful = was_doubtful || self.run.are_doubtful(&next);
-                    let guard = is_doubtful.then_some(DOUBTFUL);
-                    self.found.add(trie.items(child).iter().map(|item| item.token), guard);
-                    if child.count > 0 {
-                        todo.push((child, next, is_doubtful));
-                    }
+                if next.is_empty() {
+                    continue;
+                }
+                let is_doubtful = was_doubtful || self.run.are_doubtful(&next);
+                let below = trie.items_below(child);
+                let worth_it = !is_doubtful && below.len() >= WORTH_SURVIVAL;
+                if worth_it && self.any_survives(&next, slice.kinds, child.height, survival)? {
+                    self.found.add(below.iter().map(|item| item.token), None);
+                    continue;
+                }
+                let guard = is_doubtful.then_some(DOUBTFUL);
+                self.found.add(trie.items(child).iter().map(|item| item.token), guard);
+                if child.count > 0 {
+                    todo.push((child, next, is_doubtful));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether one way to read survives everything that comes, whatever its caller may do: a subtree is taken by that way alone.
+    fn any_survives(&mut self, configs: &Configs, kinds: u16, longest: u32, survival: &mut Survival) -> Result<bool, Limit> {
+        for config in configs {
+            if let Control::Rule {
+                term,
+                partial: Partial::None,
+            } = config.control
+            {
+                if self.survives(survival, term, kinds, longest)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// A name whose other spellings have a language of their own. Declared names are walked byte by byte, under guards; the

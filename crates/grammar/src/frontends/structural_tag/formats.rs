@@ -119,12 +119,7 @@ impl Reader<'_> {
         };
         let mut options = ordered(self.options, any_order);
         if let Some(most) = self.count(fields, "max_whitespace_cnt")? {
-            if most > 0 {
-                let hint = "write 0 for none, or leave it out: the whitespace of a gap is bounded anyway";
-                let message = format!("`max_whitespace_cnt` of {most} is refused");
-                return self.within("max_whitespace_cnt", |reader| reader.refused(message, hint));
-            }
-            options.whitespace = Whitespace::Compact;
+            options.whitespace = Whitespace::AtMost(most.try_into().unwrap_or(u16::MAX));
         }
         if style != "json" {
             return self.arguments(schema, style, options, any_order == Some(true), excludes);
