@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import numpy as np
 import penstock
@@ -276,3 +277,34 @@ def test_matchers_of_many_threads_share_one_grammar(num_threads: int) -> None:
     with ThreadPoolExecutor(num_threads) as pool:
         together = list(pool.map(visit, range(16)))
     assert together == [visit(seed) for seed in range(16)]
+
+
+@pytest.mark.parametrize("num_rows", [1, 3, 40, 130])
+def test_a_batch_of_tokens_is_its_rows(num_rows: int) -> None:
+    rng = random.Random(num_rows)
+    kinds = list(compiled_grammars().values())
+    matchers = [penstock.Matcher(rng.choice(kinds)) for _ in range(num_rows)]
+    for _ in range(6):
+        twins, tokens = [matcher.fork() for matcher in matchers], []
+        for matcher in matchers:
+            allowed = [] if matcher.is_terminated() else sorted(mask_of(matcher, VOCABULARY.size))
+            likely = rng.choice(allowed) if allowed else 0
+            tokens.append(rng.choice([likely, likely, rng.randrange(VOCABULARY.size), VOCABULARY.size, -1]))
+        answers = penstock.accept_next_tokens(matchers, tokens)
+        for matcher, twin, token, answer in zip(matchers, twins, tokens, answers, strict=True):
+            if isinstance(answer, Exception):
+                with pytest.raises(type(answer), match=re.escape(str(answer))):
+                    twin.accept_token(token)
+            else:
+                assert answer is twin.accept_token(token)
+            assert matcher.num_tokens == twin.num_tokens
+            if not matcher.is_terminated():
+                assert mask_of(matcher, VOCABULARY.size) == mask_of(twin, VOCABULARY.size)
+
+
+def test_a_batch_of_tokens_needs_one_for_each() -> None:
+    matchers = [penstock.Matcher(next(iter(compiled_grammars().values())))]
+    with pytest.raises(ValueError, match="`2` tokens for `1` matchers"):
+        penstock.accept_next_tokens(matchers, [1, 2])
+    with pytest.raises(RuntimeError):
+        penstock.accept_next_tokens(matchers * 2, [1, 2])

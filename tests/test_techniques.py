@@ -7,7 +7,7 @@ import random
 
 import penstock
 import pytest
-from helpers.engine import byte_info, byte_vocabulary, mask_of, pick
+from helpers.engine import accepted_alone, byte_info, byte_vocabulary, mask_of, pick
 from helpers.json_walk import PIECES
 from helpers.random_grammars import grammars
 from helpers.random_schemas import schemas
@@ -21,7 +21,10 @@ TECHNIQUES = penstock.GrammarCompiler._techniques()
 SEEDS = st.integers(0, 2**32 - 1)
 # Enough words of one kind of character that the vocabulary is cut into slices.
 WORDS = ["".join(pair).encode() for pair in itertools.product("abcdefghij", "abcdefgh ")]
-EXTRA = (*PIECES, *(word for word in (*WORDS, b"\xa9a", b"a\xf0\x9f") if word not in PIECES))
+# Whole members within one token: what may follow a name depends on the name.
+MEMBERS = [f'{name}":{value}'.encode() for name in ("", "a", "b", "ab", "c") for value in ("1}", '1,"', '""}', "1")]
+MEMBERS += [b'a":1,"a":1}', b'a":1,"b":1}', b'"a":1,"a":2', b'"a":1,"b":2', b'":1,"a":1}', b',"b":1,"c":1']
+EXTRA = (*PIECES, *(word for word in (*WORDS, *MEMBERS, b"\xa9a", b"a\xf0\x9f") if word not in PIECES))
 INFO, VOCABULARY = byte_info(EXTRA), byte_vocabulary(EXTRA)
 SCHEMAS = (
     {
@@ -32,6 +35,9 @@ SCHEMAS = (
     {"type": "array", "items": {"type": "string", "pattern": "^[a-h ]+$", "maxLength": 5}, "minItems": 1},
     {"type": "object", "patternProperties": {"^a": {"type": "string", "maxLength": 3}, "b$": {"minLength": 2}}},
     {"type": "object", "properties": {"a": {"type": "object"}}, "propertyNames": {"pattern": "^[a-d]{1,3}$"}},
+    {"type": "object", "oneOf": [{"patternProperties": {"^a": False}}, {"minProperties": 2}]},
+    {"type": "object", "not": {"patternProperties": {"^a": False}}},
+    {"type": "object", "if": {"propertyNames": {"pattern": "^b"}}, "then": {"minProperties": 2}, "else": {"maxProperties": 1}},
     {"oneOf": [{"type": "object", "required": ["a"]}, {"type": "object", "properties": {"b": {"enum": ["ab", 10, None]}}}]},
 )
 
@@ -51,6 +57,7 @@ def check(grammar: penstock.Grammar, seed: int, num_walks: int = 2, num_steps: i
         matcher = penstock.Matcher(whole)
         for _ in range(num_steps):
             allowed = mask_of(matcher, VOCABULARY.size)
+            assert allowed == accepted_alone(matcher, range(VOCABULARY.size))
             for name, other in matchers.items():
                 assert mask_of(other, VOCABULARY.size) == allowed, name
                 assert mask_of(other, VOCABULARY.size) == allowed, f"{name}, the second time"

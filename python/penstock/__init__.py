@@ -18,6 +18,7 @@ from penstock._core import (
     Matcher,
     RetrievalIndex,
     TokenizerInfo,
+    accept_next_tokens,
     fill_next_token_bitmasks,
 )
 from penstock.errors import (
@@ -103,6 +104,7 @@ __all__ = [
     "TokenizerError",
     "TokenizerInfo",
     "UnsupportedFeatureError",
+    "accept_next_tokens",
     "adapters",
     "allocate_token_bitmask",
     "apply_token_bitmask_inplace",

@@ -4,7 +4,9 @@ All classes are final. Token ids are ints from 0 to `vocab_size - 1`; lists of t
 `tests/test_stub.py` holds the names, arguments and defaults below against the compiled module.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Literal, Protocol, Self, TypeAlias, TypedDict, Unpack, final
 
 import numpy as np
@@ -24,6 +26,7 @@ __all__ = [
     "TokenizerInfo",
     "TrieRequest",
     "TrieStore",
+    "accept_next_tokens",
     "fill_next_token_bitmasks",
 ]
 
@@ -83,7 +86,7 @@ class TokenizerInfo:
     """The bytes of every token id of a vocabulary, its special and its stop tokens.
 
     Immutable, hashable, picklable, shared by any number of threads. Equality compares the whole vocabulary.
-    Cost: linear in the bytes; some 150 ms of tables for 131,000 tokens are made at the first compile.
+    Cost: linear in the bytes; the tables of the mask engine are made here, some 200 ms for 131,000 tokens.
     """
 
     def __new__(
@@ -229,7 +232,6 @@ class GrammarCompiler:
     ) -> GrammarCompiler:
         """Compile for `info`. `cache_size_bytes` bounds what is remembered (None: 512 MiB); what is in use lives on.
 
-        The first compiler of a TokenizerInfo makes the tables of the vocabulary: some 150 ms for 131,000 tokens.
         `max_threads` changes nothing: compiling is lazy and takes one thread.
         """
 
@@ -304,6 +306,34 @@ class CompiledGrammar:
     @property
     def mask_counts(self) -> tuple[int, int]:
         """(masks remembered, masks made) so far."""
+
+    def warm_up(self, max_masks: int = 2000) -> Future[int]:
+        """Make masks before they are needed, in a daemon thread; the Future holds how many different ones were looked at.
+
+        The states are those that bytes can reach, breadth first, up to `max_masks` masks. Cancelling the future stops the
+        work within milliseconds; masks that were made stay. Warm-ups take turns; they may be started in a forked child.
+        """
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the grammar to a file, with the places at which masks were made so far. Raises OSError.
+
+        The file is bound to the vocabulary and to the version of the format, and has a checksum. Pickling holds the same.
+        """
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], info: TokenizerInfo) -> CompiledGrammar:
+        """Read what `save` wrote and make its masks again: a file may be refused, but it cannot make a mask wrong.
+
+        Raises GrammarError (`saved_grammar_damaged`, `saved_grammar_version`), TokenizerError
+        (`saved_for_another_vocabulary`), OSError, and what compiling raises. Cost: that of compiling and of the masks.
+        """
+
+    @staticmethod
+    def _from_bytes(data: bytes, info: TokenizerInfo) -> CompiledGrammar:
+        """`load` from bytes, for pickling."""
+
+    def _warm_up(self, pause: Callable[[], None], max_masks: int) -> int:
+        """Do the work of `warm_up` in this thread; `pause` is called every few milliseconds, and what it raises ends it."""
 
 @final
 class Matcher:
@@ -397,10 +427,20 @@ class Matcher:
     def shortest_completion_bytes(self) -> bytes:
         """Return a short text that completes the output; empty where it is complete. Raises LimitError."""
 
+def accept_next_tokens(matchers: Sequence[Matcher], token_ids: _Ids) -> list[bool | PenstockError]:
+    """Read `token_ids[i]` by `matchers[i]`, in one call for a batch.
+
+    Rows are independent: the answer holds, for each matcher, what its `accept_token` would have returned, or the error that
+    it would have raised. Raises ValueError for lists of different length, RuntimeError for a matcher named twice or in use.
+    """
+
 def fill_next_token_bitmasks(
     matchers: Sequence[Matcher], bitmask: _Bitmask, rows: _Ids | None = None
 ) -> list[bool | PenstockError]:
-    """Fill row `rows[i]` of `bitmask` (default `i`) for `matchers[i]`; 16 matchers and more are spread over threads.
+    """Fill row `rows[i]` of `bitmask` (default `i`) for `matchers[i]`, in one call for a batch.
+
+    Masks that must be made, and 64 rows and more, are spread over native threads, which start at the first need and again
+    in a forked child.
 
     Rows are independent: the answer holds, for each matcher, what its `fill_next_token_bitmask` would have returned, or the
     error that it would have raised. Raises ValueError for rows that are too few, outside the bitmask or named twice,

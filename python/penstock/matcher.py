@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from penstock._core import Matcher, fill_next_token_bitmasks
+from penstock._core import Matcher, accept_next_tokens, fill_next_token_bitmasks
 
-__all__ = ["Matcher", "fill_next_token_bitmasks"]
+__all__ = ["Matcher", "accept_next_tokens", "fill_next_token_bitmasks"]

@@ -55,6 +55,7 @@ pub struct CompiledGrammar {
     pub(crate) info: Arc<TokenizerInfo>,
     pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) shared: Mutex<Shared>,
+    grammar: Grammar,
 }
 
 impl CompiledGrammar {
@@ -109,12 +110,18 @@ impl CompiledGrammar {
                 core,
                 masks: Masks::default(),
             }),
+            grammar: grammar.clone(),
         })
     }
 
     /// The vocabulary.
     pub fn info(&self) -> &Arc<TokenizerInfo> {
         &self.info
+    }
+
+    /// What was compiled.
+    pub fn grammar(&self) -> &Grammar {
+        &self.grammar
     }
 
     /// What is enforced, annotated and refused, for each JSON schema of the grammar. Few ask, so it costs only those who do:

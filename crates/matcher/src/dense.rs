@@ -16,7 +16,7 @@ use crate::text::Partial;
 use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS};
 use crate::walk::{is_wide, Base, Guard, Walk, DOUBTFUL};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
-use penstock_schema::{AskId, Verdicts};
+use penstock_schema::{AskId, RecordId, Verdicts};
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
 
@@ -29,6 +29,12 @@ const WORTH_SURVIVAL: usize = 8;
 /// Any number of characters may come.
 const FREE: (u32, u32) = (0, INFINITE);
 
+/// A member that has been started: what is asked of its value, and what is left of the object.
+type Started = (AskId, RecordId, bool);
+
+/// The rests that can follow the closing quote of a name, by what the name starts.
+type NameRests = FxHashMap<Started, FxHashMap<u32, Guard>>;
+
 /// How many characters of some kinds a term survives, by term and kinds.
 type Survival = FxHashMap<(RegexId, u16), u32>;
 
@@ -40,7 +46,7 @@ impl Walk<'_, '_> {
         }
         let at_boundary = match config.control {
             Control::Rule { partial, .. } => partial == Partial::None,
-            Control::Text(text) => text.partial == Partial::None && text.parts == 0,
+            Control::Text(text) => text.partial == Partial::None,
             Control::Key(key) => key.partial == Partial::None && key.others != RegexId::NEVER,
             _ => false,
         };
@@ -165,11 +171,11 @@ impl Walk<'_, '_> {
     fn walk_names(&mut self, key: Key, frame: FrameId) -> Result<(), Limit> {
         let trie = &self.vocabulary.in_strings;
         let mut todo: Vec<(&CharNode, Key)> = vec![(trie.root(), key)];
-        let mut rests: FxHashMap<AskId, FxHashMap<u32, Guard>> = FxHashMap::default();
+        let mut rests = NameRests::default();
         while let Some((node, key)) = todo.pop() {
-            let mut after: Option<AskId> = None;
+            let mut after: Option<Started> = None;
             if trie.items(node).iter().any(|item| matches!(item.ending, Ending::Closed(_))) {
-                after = self.ask_after(&key, frame, &mut rests)?;
+                after = self.started_by(&key, frame, &mut rests)?;
             }
             for item in trie.items(node) {
                 match item.ending {
@@ -180,7 +186,7 @@ impl Walk<'_, '_> {
                         }
                     }
                     Ending::Closed(rest) => {
-                        if let Some(&guard) = after.and_then(|ask| rests[&ask].get(&rest)) {
+                        if let Some(&guard) = after.and_then(|started| rests[&started].get(&rest)) {
                             self.found.add([item.token], guard);
                         }
                     }
@@ -196,13 +202,8 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// What is asked after the closing quote of the name that has been read, its rests made known; None if it may not end.
-    fn ask_after(
-        &mut self,
-        key: &Key,
-        frame: FrameId,
-        rests: &mut FxHashMap<AskId, FxHashMap<u32, Guard>>,
-    ) -> Result<Option<AskId>, Limit> {
+    /// What the closing quote of the name that has been read starts, its rests made known; None if it may not end.
+    fn started_by(&mut self, key: &Key, frame: FrameId, rests: &mut NameRests) -> Result<Option<Started>, Limit> {
         let undeclared = Key { low: 0, high: 0, ..*key };
         let is_declared = self.run.is_declared(key);
         let mut out = Frontier::default();
@@ -211,18 +212,24 @@ impl Walk<'_, '_> {
         }
         let Some(Config {
             control: Control::Colon { ask, .. },
-            ..
+            frame: object,
         }) = out.configs.first().copied()
         else {
             return Ok(None);
         };
-        if let Entry::Vacant(entry) = rests.entry(ask) {
+        // Names that ask the same of their values may still leave different things to do behind them.
+        let Frame::Container(object) = self.run.stack.frame(object) else {
+            return Ok(None);
+        };
+        let started = (ask, object.record, object.pending);
+        if let Entry::Vacant(entry) = rests.entry(started) {
             entry.insert(self.rests(out.configs)?.into_iter().collect());
         }
-        Ok(Some(ask))
+        Ok(Some(started))
     }
 
-    /// A string value: everything by decoded characters.
+    /// A string value: everything by decoded characters. Formulas that are only asked for a verdict kill no text, so slices
+    /// are taken by the goal alone; what may follow the closing quote depends on the verdicts.
     fn dense_text(&mut self, text: Text, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
         let mut survival = Survival::default();
@@ -240,11 +247,15 @@ impl Walk<'_, '_> {
                 self.walk_slice(slice, text.goal, (text.min, text.max), &mut survival)?;
             }
         }
+        self.walk_in_strings(text, config.frame)
+    }
+
+    /// The rests that can follow a string with these verdicts.
+    fn rests_after(&mut self, frame: FrameId, verdicts: Verdicts) -> Result<FxHashMap<u32, Guard>, Limit> {
         let mut ended = Frontier::default();
-        self.run.value_end(config.frame, Verdicts::TRUE, None, &mut ended)?;
+        self.run.value_end(frame, verdicts, None, &mut ended)?;
         self.run.close_over(&mut ended)?;
-        let rests: FxHashMap<u32, Guard> = self.rests(ended.configs)?.into_iter().collect();
-        self.walk_in_strings(text, &rests)
+        Ok(self.rests(ended.configs)?.into_iter().collect())
     }
 
     /// The tokens of a slice that `term` can read, with `length` characters to come at least and at most.
@@ -323,18 +334,26 @@ impl Walk<'_, '_> {
     }
 
     /// The tokens with escapes, unfinished characters and quotes that a string value can read.
-    fn walk_in_strings(&mut self, text: Text, rests: &FxHashMap<u32, Guard>) -> Result<(), Limit> {
+    fn walk_in_strings(&mut self, text: Text, frame: FrameId) -> Result<(), Limit> {
+        let mut rests: FxHashMap<Verdicts, FxHashMap<u32, Guard>> = FxHashMap::default();
         let trie = &self.vocabulary.in_strings;
         let mut todo: Vec<(&CharNode, Text)> = vec![(trie.root(), text)];
         let mut live = Vec::new();
         while let Some((node, text)) = todo.pop() {
             let may_end = text.min == 0 && self.run.core.regexes().is_nullable(text.goal);
+            let mut after: Option<Verdicts> = None;
+            if may_end && trie.items(node).iter().any(|item| matches!(item.ending, Ending::Closed(_))) {
+                let verdicts = self.run.text_verdicts(&text);
+                if let Entry::Vacant(entry) = rests.entry(verdicts) {
+                    entry.insert(self.rests_after(frame, verdicts)?);
+                }
+                after = Some(verdicts);
+            }
             for item in trie.items(node) {
                 let guard = match item.ending {
                     Ending::Inside(Partial::None) => Some(None),
                     Ending::Inside(partial) => self.run.is_partial_text_live(&text, partial)?.then_some(None),
-                    Ending::Closed(rest) if may_end => rests.get(&rest).copied(),
-                    Ending::Closed(_) => None,
+                    Ending::Closed(rest) => after.and_then(|verdicts| rests[&verdicts].get(&rest).copied()),
                 };
                 if let Some(guard) = guard {
                     self.found.add([item.token], guard);
@@ -342,7 +361,17 @@ impl Walk<'_, '_> {
             }
             if let Some((min, max)) = shorter((text.min, text.max)) {
                 self.live_children(trie, node, text.goal, (min, max), &mut live)?;
-                todo.extend(live.iter().map(|&(child, goal)| (child, Text { goal, min, max, ..text })));
+                for &(child, goal) in &live {
+                    let parts = self.run.parts_after(text.parts, child.character)?;
+                    let next = Text {
+                        goal,
+                        min,
+                        max,
+                        parts,
+                        ..text
+                    };
+                    todo.push((child, next));
+                }
             }
         }
         Ok(())

@@ -430,15 +430,7 @@ impl Run<'_> {
         if (min > 0 || max != INFINITE) && !self.core.schemas.regexes.has_length(goal, min, max)? {
             return Ok(None);
         }
-        let mut parts = text.parts;
-        if parts != 0 {
-            let list = self.core.parts.get(parts);
-            let mut next = Vec::with_capacity(list.len());
-            for &part in list.iter() {
-                next.push(self.core.schemas.regexes.step(part, character)?);
-            }
-            parts = self.core.parts.intern(&next);
-        }
+        let parts = self.parts_after(text.parts, character)?;
         Ok(Some(Text {
             goal,
             parts,
@@ -450,7 +442,21 @@ impl Run<'_> {
         }))
     }
 
-    fn text_verdicts(&mut self, text: &Text) -> Verdicts {
+    /// The states of the asked formulas after one more character.
+    pub fn parts_after(&mut self, parts: u32, character: u32) -> Result<u32, Limit> {
+        if parts == 0 {
+            return Ok(0);
+        }
+        let list = self.core.parts.get(parts);
+        let mut next = Vec::with_capacity(list.len());
+        for &part in list.iter() {
+            next.push(self.core.schemas.regexes.step(part, character)?);
+        }
+        Ok(self.core.parts.intern(&next))
+    }
+
+    /// What the asked formulas say of a string that ends here.
+    pub fn text_verdicts(&mut self, text: &Text) -> Verdicts {
         if text.parts == 0 {
             return Verdicts::TRUE;
         }

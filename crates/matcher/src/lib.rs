@@ -5,7 +5,8 @@
 //! Reading order, bottom up: `text` (characters out of bytes), `stack` (what is open), `control` (where the text stands),
 //! `core` (what is shared and lazily grown), `question` and `run` (what may be learned of a frame, and how it is noted),
 //! `json` and `rules` (one byte), `vocabulary` (tables of the tokens), `walk` and `dense` (which tokens can be read),
-//! `masks` (remembering them), `forward` (what must come), `completion` (a way to the end), `compiled`, `matcher`.
+//! `masks` (remembering them), `origin` and `saved` (where they were needed, in a file), `ahead` (making them early), `forward` (what must come), `completion` (a way to the end), `compiled`, `matcher`.
+mod ahead;
 mod chars;
 mod compiled;
 mod completion;
@@ -16,16 +17,20 @@ mod forward;
 mod json;
 mod masks;
 mod matcher;
+mod origin;
 mod question;
 mod rules;
 mod run;
+mod saved;
 mod stack;
 mod techniques;
 mod text;
 mod vocabulary;
 mod walk;
 
+pub use ahead::Ahead;
 pub use compiled::{CompileError, CompiledGrammar};
 pub use matcher::{Matcher, MatcherError};
+pub use saved::LoadError;
 pub use techniques::{Technique, Techniques};
 pub use vocabulary::prepare_vocabulary;

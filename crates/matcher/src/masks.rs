@@ -3,6 +3,7 @@
 //! For each control there is a decision tree: an inner node is a question about the frames below, an edge an answer, a leaf a
 //! mask. A walk is a deterministic function of control and answers, so the same path always ends in the same mask.
 use crate::control::{Config, Control, Key, Text};
+use crate::origin::{PlaceId, Places, FAR};
 use crate::question::{Known, Question, Recorder};
 use crate::run::{any_bit, Run};
 use crate::stack::{Frame, FrameId, TextId};
@@ -14,6 +15,9 @@ use penstock_automata::{Limit, RegexId, INFINITE};
 use penstock_schema::ShapeId;
 use penstock_tokens::{bitmask, TokenId, TokenTrie, TokenizerInfo};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A mask that is longer than this many single tokens is written out as a bitmap when it is used again.
 const FLATTEN_TOKENS: usize = 1024;
@@ -31,8 +35,8 @@ pub struct Leaf {
     doubtful: Box<[TokenId]>,
     /// Whether this is no mask, but the knowledge that every visit has to make its own.
     is_inexact: bool,
-    flat: Option<Box<[u32]>>,
-    uses: u32,
+    flat: OnceLock<Box<[u32]>>,
+    uses: AtomicU32,
 }
 
 impl Leaf {
@@ -51,14 +55,14 @@ impl Leaf {
             guarded: guarded.into(),
             doubtful: doubtful.into(),
             is_inexact,
-            flat: None,
-            uses: 0,
+            flat: OnceLock::new(),
+            uses: AtomicU32::new(0),
         }
     }
 
     fn memory_usage(&self) -> usize {
         let guarded: usize = self.guarded.iter().map(|group| 4 * group.1.len() + 32).sum();
-        let flat = self.flat.as_ref().map_or(0, |row| 4 * row.len());
+        let flat = self.flat.get().map_or(0, |row| 4 * row.len());
         std::mem::size_of::<Leaf>()
             + 4 * (self.tokens.len() + self.removed.len() + self.doubtful.len())
             + 8 * self.bases.len()
@@ -86,21 +90,69 @@ impl Leaf {
         bitmask::set_ids(row, &self.tokens);
     }
 
-    fn write(&mut self, vocabulary: &Vocabulary, available: &[u64], row: &mut [u32]) {
-        self.uses = self.uses.saturating_add(1);
+    /// Writes the unguarded part; a long one is written out as a bitmap at its second use.
+    fn write(&self, vocabulary: &Vocabulary, row: &mut [u32]) {
+        if let Some(flat) = self.flat.get() {
+            return row.copy_from_slice(flat);
+        }
+        self.write_fixed(vocabulary, row);
         let long = self.tokens.len() + self.removed.len() > FLATTEN_TOKENS || self.bases.len() > 2;
-        if self.flat.is_none() && self.uses > 1 && long {
-            let mut flat = vec![0; row.len()];
-            self.write_fixed(vocabulary, &mut flat);
-            self.flat = Some(flat.into());
+        if long && self.uses.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.flat.get_or_init(|| row.into());
         }
-        match &self.flat {
-            Some(flat) => row.copy_from_slice(flat),
-            None => self.write_fixed(vocabulary, row),
+    }
+}
+
+/// A mask that was found for one state, to be written without any lock.
+pub struct Pick {
+    leaf: Arc<Leaf>,
+    /// The guarded groups of the leaf whose names are available, by index.
+    open: SmallVec<[u32; 8]>,
+    /// What is left of names that were seen before: tokens that would end there are taken away.
+    again: Vec<String>,
+    /// Tokens that were read one by one, and whether they can be.
+    exact: Vec<(TokenId, bool)>,
+}
+
+impl Pick {
+    fn new(leaf: Arc<Leaf>, available: &[u64], again: Vec<String>) -> Pick {
+        let groups = leaf.guarded.iter().enumerate();
+        let open = groups.filter(|(_, group)| any_bit(available, group.0 .0, group.0 .1));
+        let open = open.map(|(i, _)| i as u32).collect();
+        Pick {
+            leaf,
+            open,
+            again,
+            exact: Vec::new(),
         }
-        for (range, tokens) in self.guarded.iter() {
-            if any_bit(available, range.0, range.1) {
-                bitmask::set_ids(row, tokens);
+    }
+
+    /// Tries the tokens that the leaf leaves in doubt.
+    fn tried(mut self, run: &mut Run<'_>, info: &TokenizerInfo, config: Config) -> Result<Pick, Limit> {
+        for &token in &self.leaf.doubtful {
+            self.exact.push((token, can_read(run, config, info.token_bytes(token))?));
+        }
+        Ok(self)
+    }
+
+    /// A number for the remembered mask, as long as its grammar lives.
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.leaf) as usize
+    }
+
+    /// Writes the mask into `row`, whatever it held.
+    pub fn write(&self, vocabulary: &Vocabulary, row: &mut [u32]) {
+        self.leaf.write(vocabulary, row);
+        for &group in &self.open {
+            bitmask::set_ids(row, &self.leaf.guarded[group as usize].1);
+        }
+        if !self.again.is_empty() {
+            remove_seen(vocabulary, &self.again, row);
+        }
+        for &(token, allowed) in &self.exact {
+            match allowed {
+                true => bitmask::set(row, token),
+                false => bitmask::clear(row, token),
             }
         }
     }
@@ -119,7 +171,11 @@ enum Node {
 pub struct Masks {
     roots: FxHashMap<Control, u32>,
     nodes: Vec<Node>,
-    leaves: Vec<Leaf>,
+    leaves: Vec<Arc<Leaf>>,
+    /// Where each leaf was first needed; it may be shorter than `leaves` while a mask is being made.
+    origins: Vec<PlaceId>,
+    /// The paths of `origins`.
+    pub places: Places,
     /// By control and whole stack; only used where answers are no keys.
     by_stack: FxHashMap<(Control, Box<[u32]>), u32>,
     /// How many masks had to be made.
@@ -129,9 +185,27 @@ pub struct Masks {
 impl Masks {
     /// Heap memory in bytes, approximately.
     pub fn memory_usage(&self) -> usize {
-        let leaves: usize = self.leaves.iter().map(Leaf::memory_usage).sum();
+        let leaves: usize = self.leaves.iter().map(|leaf| leaf.memory_usage() + 8).sum();
         let by_stack: usize = self.by_stack.keys().map(|key| 4 * key.1.len() + 96).sum();
-        self.roots.len() * 80 + self.nodes.len() * 64 + leaves + by_stack
+        self.roots.len() * 80 + self.nodes.len() * 64 + leaves + by_stack + self.places.memory_usage()
+    }
+
+    /// Whether masks were made whose origin is not noted yet.
+    pub fn lacks_origins(&self) -> bool {
+        self.origins.len() < self.leaves.len()
+    }
+
+    /// Notes where the masks without an origin were needed.
+    pub fn note_origin(&mut self, place: PlaceId) {
+        self.origins.resize(self.leaves.len(), place);
+    }
+
+    /// The places at which masks were made, ascending and without those too far away.
+    pub fn origins(&self) -> Vec<PlaceId> {
+        let mut places: Vec<PlaceId> = self.origins.iter().copied().filter(|&place| place != FAR).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     /// How many different masks are remembered.
@@ -194,27 +268,40 @@ impl Masks {
         }
     }
 
-    /// Writes the text tokens that `config` can read into `row`, whatever it held. A mask that is not remembered is made if
-    /// `may_make`; otherwise the answer is `false` and the row holds nothing of use.
-    pub fn fill(
+    /// The text tokens that `config` can read. A mask that is not remembered is made if `may_make`; otherwise there is none.
+    pub fn pick(
         &mut self,
         run: &mut Run<'_>,
         (vocabulary, info): (&Vocabulary, &TokenizerInfo),
         config: Config,
-        row: &mut [u32],
         may_make: bool,
-    ) -> Result<bool, Limit> {
+    ) -> Result<Option<Pick>, Limit> {
+        let mut found = self.pick_shared(run, (vocabulary, info), config, may_make)?;
+        if let (Some(pick), false) = (&mut found, matches!(config.control, Control::Rule { .. })) {
+            pick.exact.extend(read_each(run, vocabulary, config)?);
+        }
+        Ok(found)
+    }
+
+    /// [`Masks::pick`], in which one name may stand for others.
+    fn pick_shared(
+        &mut self,
+        run: &mut Run<'_>,
+        (vocabulary, info): (&Vocabulary, &TokenizerInfo),
+        config: Config,
+        may_make: bool,
+    ) -> Result<Option<Pick>, Limit> {
         let again = seen_before(run, &config);
         let in_character = matches!(config.control, Control::Key(key) if key.partial != Partial::None);
         // Where names are told apart by patterns, each text is a state of its own: nothing to remember.
         let singular = matches!(config.control, Control::Key(key) if !key.alike);
         let techniques = run.core.techniques;
         if !techniques.has(Technique::MaskMemory) || singular || (in_character && !again.is_empty()) {
-            return if may_make {
-                fill_afresh(run, (vocabulary, info), config, row).map(|()| true)
-            } else {
-                Ok(false)
-            };
+            if !may_make {
+                return Ok(None);
+            }
+            let leaf = walk_afresh(run, vocabulary, config)?;
+            return Pick::new(Arc::new(leaf), &[], Vec::new()).tried(run, info, config).map(Some);
         }
         let control = memo_key(run, config.control, vocabulary.longest);
         let key = (!techniques.has(Technique::AnswerKeys)).then(|| (control, run.stack.spell_out(config.frame)));
@@ -224,10 +311,10 @@ impl Masks {
         };
         let leaf = match known {
             Some(leaf) => leaf,
-            None if !may_make => return Ok(false),
+            None if !may_make => return Ok(None),
             None => {
                 let (made, asked) = self.make(run, vocabulary, config)?;
-                self.leaves.push(made);
+                self.leaves.push(Arc::new(made));
                 let leaf = self.leaves.len() as u32 - 1;
                 match key {
                     None => self.insert(control, &asked, leaf),
@@ -238,21 +325,20 @@ impl Masks {
                 leaf
             }
         };
-        let names = available_names(run, &config)?;
-        let leaf = &mut self.leaves[leaf as usize];
+        let leaf = self.leaves[leaf as usize].clone();
         if leaf.is_inexact {
-            return if may_make {
-                fill_exactly(run, vocabulary, config, row).map(|()| true)
-            } else {
-                Ok(false)
-            };
+            if !may_make {
+                return Ok(None);
+            }
+            let leaf = walk_exactly(run, vocabulary, config)?;
+            return Ok(Some(Pick::new(Arc::new(leaf), &[], Vec::new())));
         }
-        leaf.write(vocabulary, names, row);
-        try_tokens(run, info, config, &leaf.doubtful, row)?;
-        if !again.is_empty() {
-            remove_seen(vocabulary, &again, row);
-        }
-        Ok(true)
+        let available = if leaf.guarded.is_empty() {
+            &[]
+        } else {
+            available_names(run, &config)?
+        };
+        Pick::new(leaf, available, again).tried(run, info, config).map(Some)
     }
 
     /// Walks for a mask; what was found, and the questions asked on the way.
@@ -271,13 +357,24 @@ impl Masks {
     }
 }
 
+/// Whether each of the tokens that may hold two names can be read here.
+fn read_each(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<Vec<(TokenId, bool)>, Limit> {
+    let tokens = vocabulary.two_names.iter();
+    tokens
+        .map(|(token, bytes)| Ok((*token, can_read(run, config, bytes)?)))
+        .collect()
+}
+
+/// Whether a token can be read, looked at in the state itself.
+fn can_read(run: &mut Run<'_>, config: Config, bytes: &[u8]) -> Result<bool, Limit> {
+    let mark = run.stack.mark();
+    let next = run.read(&[config], bytes);
+    run.stack.truncate(mark);
+    Ok(!next?.is_empty())
+}
+
 /// A mask without memory: every frame is looked at as it is.
-fn fill_afresh(
-    run: &mut Run<'_>,
-    (vocabulary, info): (&Vocabulary, &TokenizerInfo),
-    config: Config,
-    row: &mut [u32],
-) -> Result<(), Limit> {
+fn walk_afresh(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<Leaf, Limit> {
     let mark = run.stack.mark();
     let mut walk = Walk::new(run, vocabulary);
     let outcome = walk.tokens(config);
@@ -285,43 +382,20 @@ fn fill_afresh(
     let is_inexact = run.end_walk();
     run.stack.truncate(mark);
     outcome?;
-    if is_inexact {
-        return fill_exactly(run, vocabulary, config, row);
+    match is_inexact {
+        true => walk_exactly(run, vocabulary, config),
+        false => Ok(Leaf::new(found, false)),
     }
-    let leaf = Leaf::new(found, false);
-    leaf.write_fixed(vocabulary, row);
-    try_tokens(run, info, config, &leaf.doubtful, row)
 }
 
 /// A mask that leaves nothing open, for arrays whose items must *not* all differ: byte by byte through the whole vocabulary.
-fn fill_exactly(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config, row: &mut [u32]) -> Result<(), Limit> {
+fn walk_exactly(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<Leaf, Limit> {
     let mark = run.stack.mark();
     let mut walk = Walk::new(run, vocabulary);
     let outcome = walk.tokens_exactly(config);
     let found = walk.found;
     run.stack.truncate(mark);
-    outcome?;
-    Leaf::new(found, false).write_fixed(vocabulary, row);
-    Ok(())
-}
-
-/// Sets the bits of those tokens that can be read.
-fn try_tokens(
-    run: &mut Run<'_>,
-    info: &TokenizerInfo,
-    config: Config,
-    tokens: &[TokenId],
-    row: &mut [u32],
-) -> Result<(), Limit> {
-    for &token in tokens {
-        let mark = run.stack.mark();
-        let outcome = run.read(&[config], info.token_bytes(token));
-        run.stack.truncate(mark);
-        if !outcome?.is_empty() {
-            bitmask::set_ids(row, &[token]);
-        }
-    }
-    Ok(())
+    outcome.map(|()| Leaf::new(found, false))
 }
 
 /// The control under which a mask is kept: counts that no token can use up are cut, and names that are no longer a prefix of a

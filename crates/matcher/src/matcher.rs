@@ -3,6 +3,8 @@ use crate::compiled::{CompiledGrammar, Shared};
 use crate::completion;
 use crate::control::{Config, Control};
 use crate::forward;
+use crate::masks::Pick;
+use crate::origin::{Move, PlaceId, Places, FAR, MAX_PATH};
 use crate::run::{Configs, Run};
 use crate::stack::{FrameId, Mark, Stack};
 use crate::text::Partial;
@@ -61,14 +63,80 @@ struct State {
     /// Tokens accepted up to here.
     num_tokens: u32,
     terminated: bool,
+    /// What led here from the state before; None at the start.
+    moved: Option<Move>,
     /// How far the frames had grown when this state was made.
     mark: Mark,
 }
+
+/// The configurations of a state, each with the contents of its topmost frames.
+pub(crate) type StateKey = Vec<(Control, Box<[u32]>)>;
 
 /// What a matcher shares with its forks.
 struct Family {
     stack: Stack,
     states: Vec<State>,
+    /// The state at which a mask was last made, and its place among the paths: the next one is rarely far behind it.
+    noted: Option<(StateId, PlaceId)>,
+}
+
+impl Family {
+    /// The state after `token`, None if it may not come.
+    fn accept_token(
+        &mut self,
+        compiled: &CompiledGrammar,
+        shared: &mut Shared,
+        state: StateId,
+        token: TokenId,
+    ) -> Result<Option<StateId>, MatcherError> {
+        let vocab_size = compiled.info.vocab_size();
+        if token as usize >= vocab_size {
+            return Err(MatcherError::TokenOutOfRange { token, vocab_size });
+        }
+        if self.states[state.0 as usize].terminated {
+            return Err(MatcherError::Terminated);
+        }
+        let next = read_token(compiled, shared, self, state, token)?;
+        Ok(next.map(|(configs, terminated)| self.push(state, configs, terminated, Move::Token(token))))
+    }
+
+    fn push(&mut self, before: StateId, configs: Configs, terminated: bool, moved: Move) -> StateId {
+        let num_tokens = self.states[before.0 as usize].num_tokens + 1;
+        let mark = self.stack.mark();
+        self.states.push(State {
+            configs: configs.into_iter().collect(),
+            before,
+            num_tokens,
+            terminated,
+            moved: Some(moved),
+            mark,
+        });
+        StateId(self.states.len() as u32 - 1)
+    }
+
+    /// The place of a state among the paths. Cost: the moves since the last state that was asked for.
+    fn place_of(&mut self, state: StateId, places: &mut Places) -> PlaceId {
+        let (mut moves, mut at) = (Vec::new(), state);
+        let from = loop {
+            if let Some((_, place)) = self.noted.filter(|noted| noted.0 == at) {
+                break place;
+            }
+            let now = &self.states[at.0 as usize];
+            match &now.moved {
+                Some(moved) if moves.len() <= MAX_PATH => moves.push(moved),
+                Some(_) => break FAR,
+                None => break 0,
+            }
+            at = now.before;
+        };
+        let place = if from == FAR {
+            FAR
+        } else {
+            places.walk(from, moves.into_iter())
+        };
+        self.noted = Some((state, place));
+        place
+    }
 }
 
 /// The state of one output. Forks share frames and states, so a fork costs nothing and a rollback walks back over states.
@@ -92,11 +160,13 @@ impl Matcher {
             before: StateId(0),
             num_tokens: 0,
             terminated: false,
+            moved: None,
             mark,
         };
         let family = Arc::new(Mutex::new(Family {
             stack,
             states: vec![start],
+            noted: None,
         }));
         Ok(Matcher {
             compiled,
@@ -120,19 +190,11 @@ impl Matcher {
     /// # Errors
     /// [`MatcherError::Terminated`], [`MatcherError::TokenOutOfRange`], [`MatcherError::Limit`].
     pub fn accept_token(&mut self, token: TokenId) -> Result<bool, MatcherError> {
-        self.check_token(token)?;
         let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shared = self.compiled.lock();
-        let next = read_token(&self.compiled, &mut shared, &mut family, self.state, token)?;
-        drop(shared);
-        match next {
-            None => Ok(false),
-            Some((configs, terminated)) => {
-                drop(family);
-                self.push(configs, terminated, 1);
-                Ok(true)
-            }
-        }
+        let next = family.accept_token(&self.compiled, &mut shared, self.state, token)?;
+        self.state = next.unwrap_or(self.state);
+        Ok(next.is_some())
     }
 
     /// Reads tokens up to the first one that is refused; how many were taken.
@@ -185,14 +247,11 @@ impl Matcher {
         let mut shared = self.compiled.lock();
         let next = read_bytes(&mut shared, &mut family, self.state, bytes)?;
         drop(shared);
+        let Some(configs) = next else { return Ok(false) };
+        let state = family.push(self.state, configs, false, Move::Bytes(bytes.into()));
         drop(family);
-        match next {
-            None => Ok(false),
-            Some(configs) => {
-                self.push(configs, false, 1);
-                Ok(true)
-            }
-        }
+        self.state = state;
+        Ok(true)
     }
 
     /// Writes the mask into `row`: bit `t` is set exactly when `accept_token(t)` would be true. The row is always written;
@@ -220,19 +279,65 @@ impl Matcher {
                 needed,
             });
         }
-        let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
-        let Family { stack, states } = &mut *family;
+        let Some(mask) = self.find_mask(may_make)? else {
+            return Ok(None);
+        };
+        mask.write(&self.compiled, row);
+        // Special tokens are never part of ordinary text, so a full mask is nearly impossible: look at one word first.
+        let vocab_size = self.compiled.info.vocab_size();
+        Ok(Some(row[0] != u32::MAX || !bitmask::is_full(row, vocab_size)))
+    }
+
+    /// Writes the mask of this state; the numbers of the remembered masks it is made of.
+    pub(crate) fn fill_ahead(&self, row: &mut [u32]) -> Result<SmallVec<[usize; 1]>, MatcherError> {
+        let Some(mask) = self.find_mask(true)? else {
+            return Ok(SmallVec::new());
+        };
+        mask.write(&self.compiled, row);
+        Ok(mask.picks.iter().map(Pick::id).collect())
+    }
+
+    /// Where this state stands and what its top frames hold, without what lies below them.
+    pub(crate) fn state_key(&self) -> StateKey {
+        let family = self.family();
+        let configs = &family.states[self.state.0 as usize].configs;
+        let spell = |config: &Config| (config.control, family.stack.spell_out_top(config.frame));
+        configs.iter().map(spell).collect()
+    }
+
+    /// Whether the text stops inside a character or an escape, by every way to read it.
+    pub(crate) fn is_inside_character(&self) -> bool {
+        let family = self.family();
+        let partial = |config: &Config| match config.control {
+            Control::Rule { partial, .. } => partial,
+            Control::Text(text) => text.partial,
+            Control::Key(key) => key.partial,
+            _ => Partial::None,
+        };
+        let configs = &family.states[self.state.0 as usize].configs;
+        configs.iter().all(|config| partial(config) != Partial::None)
+    }
+
+    /// Makes the mask of this state and writes it nowhere.
+    pub(crate) fn prepare_mask(&self) -> Result<(), MatcherError> {
+        self.find_mask(true).map(|_| ())
+    }
+
+    /// The mask of this state. Both locks are held for the search, not while the row is written.
+    fn find_mask(&self, may_make: bool) -> Result<Option<Mask>, MatcherError> {
+        let mut family = self.family();
+        let Family { stack, states, .. } = &mut *family;
         let state = &states[self.state.0 as usize];
         if state.terminated {
             return Err(MatcherError::Terminated);
         }
         let mut shared = self.compiled.lock();
-        if !fill(&self.compiled, &mut shared, stack, &state.configs, row, may_make)? {
-            return Ok(None);
+        let found = find_mask(&self.compiled, &mut shared, stack, &state.configs, may_make);
+        if shared.masks.lacks_origins() {
+            let place = family.place_of(self.state, &mut shared.masks.places);
+            shared.masks.note_origin(place);
         }
-        // Special tokens are never part of ordinary text, so a full mask is nearly impossible: look at one word first.
-        let vocab_size = self.compiled.info.vocab_size();
-        Ok(Some(row[0] != u32::MAX || !bitmask::is_full(row, vocab_size)))
+        Ok(found?)
     }
 
     /// Takes back the last `num_tokens` accepts.
@@ -299,7 +404,7 @@ impl Matcher {
     /// [`MatcherError::Limit`].
     pub fn jump_forward_bytes(&mut self, canonical: bool) -> Result<Vec<u8>, MatcherError> {
         let mut family = self.family();
-        let Family { stack, states } = &mut *family;
+        let Family { stack, states, .. } = &mut *family;
         let state = &states[self.state.0 as usize];
         if state.terminated {
             return Ok(Vec::new());
@@ -328,7 +433,7 @@ impl Matcher {
     /// [`MatcherError::Limit`], [`MatcherError::OnlySpecialTokens`].
     pub fn shortest_completion_bytes(&mut self) -> Result<Vec<u8>, MatcherError> {
         let mut family = self.family();
-        let Family { stack, states } = &mut *family;
+        let Family { stack, states, .. } = &mut *family;
         let state = &states[self.state.0 as usize];
         if state.terminated {
             return Ok(Vec::new());
@@ -418,34 +523,6 @@ impl Matcher {
         family.stack.memory_usage() + family.states.len() * std::mem::size_of::<State>()
     }
 
-    fn check_token(&self, token: TokenId) -> Result<(), MatcherError> {
-        let vocab_size = self.compiled.info.vocab_size();
-        if token as usize >= vocab_size {
-            return Err(MatcherError::TokenOutOfRange { token, vocab_size });
-        }
-        if self.is_terminated() {
-            return Err(MatcherError::Terminated);
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, configs: Configs, terminated: bool, num_tokens: u32) {
-        let before = self.state;
-        let mut family = self.family();
-        let num_tokens = family.states[before.0 as usize].num_tokens + num_tokens;
-        let mark = family.stack.mark();
-        family.states.push(State {
-            configs: configs.into_iter().collect(),
-            before,
-            num_tokens,
-            terminated,
-            mark,
-        });
-        let state = StateId(family.states.len() as u32 - 1);
-        drop(family);
-        self.state = state;
-    }
-
     /// Without forks, everything that came after the present state can go: a speculating host would grow it without end.
     fn forget_unreachable(&mut self) {
         if Arc::strong_count(&self.family) > 1 {
@@ -455,6 +532,7 @@ impl Matcher {
         let mut family = self.family();
         let mark = family.states[state.0 as usize].mark;
         family.states.truncate(state.0 as usize + 1);
+        family.noted = family.noted.filter(|noted| noted.0 .0 <= state.0);
         family.stack.truncate(mark);
     }
 }
@@ -467,7 +545,7 @@ fn read_token(
     state: StateId,
     token: TokenId,
 ) -> Result<Option<(Configs, bool)>, Limit> {
-    let Family { stack, states } = family;
+    let Family { stack, states, .. } = family;
     let configs = &states[state.0 as usize].configs;
     let mark = stack.mark();
     let outcome = read_token_from(compiled, shared, stack, configs, token);
@@ -519,7 +597,7 @@ fn read_token_from(
 }
 
 fn read_bytes(shared: &mut Shared, family: &mut Family, state: StateId, bytes: &[u8]) -> Result<Option<Configs>, Limit> {
-    let Family { stack, states } = family;
+    let Family { stack, states, .. } = family;
     let mark = stack.mark();
     let mut run = Run::new(&mut shared.core, stack);
     let outcome = run.read(&states[state.0 as usize].configs, bytes).and_then(|next| {
@@ -565,50 +643,62 @@ pub(crate) fn is_complete(shared: &mut Shared, configs: &[Config]) -> bool {
     })
 }
 
-/// The mask of a state: the union over its configurations, and the stop tokens where the output may end.
-pub(crate) fn fill(
+/// The mask of a state, to be written without any lock: the union over its configurations, the token symbols that its rules
+/// take, and the stop tokens where the output may end.
+struct Mask {
+    picks: SmallVec<[Pick; 1]>,
+    symbols: Vec<Symbol>,
+    complete: bool,
+}
+
+impl Mask {
+    fn write(&self, compiled: &CompiledGrammar, row: &mut [u32]) {
+        match &self.picks[..] {
+            [only] => only.write(&compiled.vocabulary, row),
+            several => {
+                bitmask::clear_all(row);
+                let mut one = vec![0; row.len()];
+                for pick in several {
+                    pick.write(&compiled.vocabulary, &mut one);
+                    bitmask::or(row, &one);
+                }
+            }
+        }
+        self.symbols.iter().for_each(|symbol| set_symbol(symbol, compiled, row));
+        if self.complete {
+            bitmask::set_ids(row, compiled.info.stop_token_ids());
+        }
+    }
+}
+
+fn find_mask(
     compiled: &CompiledGrammar,
     shared: &mut Shared,
     stack: &mut Stack,
     configs: &[Config],
-    row: &mut [u32],
     may_make: bool,
-) -> Result<bool, Limit> {
-    let complete = is_complete(shared, configs);
+) -> Result<Option<Mask>, Limit> {
+    let mut mask = Mask {
+        picks: SmallVec::new(),
+        symbols: Vec::new(),
+        complete: is_complete(shared, configs),
+    };
     let Shared { core, masks } = shared;
     let mut run = Run::new(core, stack);
-    match configs {
-        [only] => {
-            if !masks.fill(&mut run, (&compiled.vocabulary, &compiled.info), *only, row, may_make)? {
-                return Ok(false);
-            }
-        }
-        _ => {
-            bitmask::clear_all(row);
-            let mut one = vec![0; row.len()];
-            for config in configs {
-                if !masks.fill(&mut run, (&compiled.vocabulary, &compiled.info), *config, &mut one, may_make)? {
-                    return Ok(false);
-                }
-                bitmask::or(row, &one);
-            }
-        }
-    }
     for config in configs {
+        match masks.pick(&mut run, (&compiled.vocabulary, &compiled.info), *config, may_make)? {
+            Some(pick) => mask.picks.push(pick),
+            None => return Ok(None),
+        }
         if let Control::Rule {
             term,
             partial: Partial::None,
         } = config.control
         {
-            for (symbol, _) in run.token_edges(term) {
-                set_symbol(&symbol, compiled, row);
-            }
+            mask.symbols.extend(run.token_edges(term).into_iter().map(|edge| edge.0));
         }
     }
-    if complete {
-        bitmask::set_ids(row, compiled.info.stop_token_ids());
-    }
-    Ok(true)
+    Ok(Some(mask))
 }
 
 fn set_symbol(symbol: &Symbol, compiled: &CompiledGrammar, row: &mut [u32]) {

@@ -288,6 +288,32 @@ impl Stack {
         spelt.into()
     }
 
+    /// What a frame and those right below it hold, without what lies further down.
+    pub fn spell_out_top(&self, frame: FrameId) -> Box<[u32]> {
+        let mut spelt = Vec::new();
+        self.spell_out_one(frame, &mut spelt);
+        match self.frame(frame) {
+            Frame::Bottom => {}
+            Frame::Container(open) => self.spell_out_one(open.parent, &mut spelt),
+            Frame::Call { start, end, .. } => {
+                let callers = self.entries(start, end).iter().map(|entry| entry.1);
+                callers.for_each(|caller| self.spell_out_one(caller, &mut spelt));
+            }
+        }
+        spelt.into()
+    }
+
+    fn spell_out_one(&self, frame: FrameId, out: &mut Vec<u32>) {
+        match self.frame(frame) {
+            Frame::Bottom => out.push(0),
+            Frame::Container(open) => out.extend([1, open.record.0, open.seen.0, u32::from(open.pending)]),
+            Frame::Call { start, end, .. } => {
+                out.extend([2, end - start]);
+                out.extend(self.entries(start, end).iter().map(|entry| entry.0.index()));
+            }
+        }
+    }
+
     /// `text` and one character more.
     pub fn append(&mut self, text: TextId, character: u32) -> TextId {
         if let Some(&id) = self.text_ids.get(&(text, character)) {

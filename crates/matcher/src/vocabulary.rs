@@ -98,6 +98,9 @@ pub struct Vocabulary {
     pub tables: FxHashMap<NodeId, StringTable>,
     /// Tokens that stay inside a string from a character boundary: `[k]` those of at most `k` characters, the last all.
     pub inside: Vec<Box<[u32]>>,
+    /// Tokens that may hold the end of one member and a whole further name, ascending. Real vocabularies have none. Walks let
+    /// one name stand for many, so whether such a token repeats a name is found by reading it in the state itself.
+    pub two_names: Vec<(TokenId, Box<[u8]>)>,
     /// Tokens of whole characters, by their kinds of characters.
     pub slices: Vec<Slice>,
     /// Text tokens that are in no slice.
@@ -140,7 +143,7 @@ fn length_inside(content: &str, partial: Partial) -> u16 {
     (content.chars().count() + usize::from(partial != Partial::None)) as u16
 }
 
-/// Makes the tables of a vocabulary, unless they are there: the first compile would do it otherwise.
+/// Makes the tables of a vocabulary, unless they are there: else the first compile would have to.
 pub fn prepare_vocabulary(info: &TokenizerInfo) {
     Vocabulary::of(info);
 }
@@ -162,6 +165,9 @@ impl Vocabulary {
             .map_or_else(Vec::new, |table| length_bitmaps(&table.inside, num_words));
         let (slices, unsliced) = slices(info, &ids, num_words);
         let in_strings = in_strings(info, &ids, &slices, &rests);
+        let spelt = ids.iter().map(|&id| (id, info.token_bytes(id)));
+        let two_names = spelt.filter(|token| may_hold_two_names(token.1));
+        let two_names = two_names.map(|(id, bytes)| (id, bytes.into())).collect();
         let (mut used_bytes, mut single_bytes) = ([false; 256], [false; 256]);
         for &id in &ids {
             let bytes = info.token_bytes(id);
@@ -179,6 +185,7 @@ impl Vocabulary {
             rests,
             tables,
             inside,
+            two_names,
             slices,
             unsliced,
             in_strings,
@@ -266,6 +273,15 @@ fn string_tables(info: &TokenizerInfo, trie: &TokenTrie, ids: &[TokenId]) -> (Fx
         (node, builder.table)
     };
     (builders.into_iter().map(finish).collect(), TokenTrie::from_items(&mut items))
+}
+
+/// Whether a colon, a comma and two quotes come in this order: without them no name is closed behind another one.
+fn may_hold_two_names(bytes: &[u8]) -> bool {
+    let wanted = b":,\"\"";
+    let found = bytes
+        .iter()
+        .fold(0, |found, byte| found + usize::from(wanted.get(found) == Some(byte)));
+    found == wanted.len()
 }
 
 fn length_bitmaps(inside: &[Sized], num_words: usize) -> Vec<Box<[u32]>> {

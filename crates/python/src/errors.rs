@@ -1,7 +1,7 @@
 //! Errors of the core as exceptions of `penstock.errors`, in one place.
 use penstock_automata::Limit;
 use penstock_grammar::{GrammarError, GrammarErrorKind, JsonOptions};
-use penstock_matcher::{CompileError, MatcherError};
+use penstock_matcher::{CompileError, LoadError, MatcherError};
 use penstock_schema::{ErrorKind, SchemaError};
 use penstock_tokens::TokenizerInfoError;
 use pyo3::prelude::*;
@@ -109,6 +109,31 @@ pub fn compile(error: &CompileError) -> PyErr {
             raise("EmptyLanguageError", message, "empty_language", |_| Ok(()))
         }
     }
+}
+
+/// A saved grammar that cannot be used.
+pub fn load(error: &LoadError) -> PyErr {
+    let (class, code, message) = match error {
+        LoadError::Compile(error) => return compile(error),
+        LoadError::Damaged(what) => (
+            "GrammarError",
+            "saved_grammar_damaged",
+            format!("this is no saved grammar, or a damaged one: {what}; compile the grammar and save it again"),
+        ),
+        LoadError::Version(version) => (
+            "GrammarError",
+            "saved_grammar_version",
+            format!(
+                "the grammar was saved in format `{version}`, which this version does not read; compile it and save it again"
+            ),
+        ),
+        LoadError::Vocabulary => (
+            "TokenizerError",
+            "saved_for_another_vocabulary",
+            "the grammar was saved for another vocabulary; pass the TokenizerInfo that it was compiled for".to_owned(),
+        ),
+    };
+    raise(class, message, code, |_| Ok(()))
 }
 
 /// Anything that a matcher can raise.

@@ -7,11 +7,12 @@ use penstock_matcher as matcher;
 use penstock_schema::{FormatMode, PropertyOrder, SchemaOptions};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyList, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A language, not yet bound to a vocabulary. Immutable and picklable; `str(grammar)` is EBNF that parses back.
 #[pyclass(frozen, module = "penstock")]
@@ -361,20 +362,11 @@ fn hash_value(value: &serde_json::Value, hasher: &mut DefaultHasher) {
 #[pymethods]
 impl GrammarCompiler {
     /// A compiler for `info`. `cache_size_bytes` bounds what it remembers; live grammars are never touched.
-    ///
-    /// The first compiler of a vocabulary makes its tables, so that no compile has to.
     #[new]
     #[pyo3(signature = (info, *, max_threads=None, cache_size_bytes=None))]
-    fn new(
-        py: Python<'_>,
-        info: Py<TokenizerInfo>,
-        max_threads: Option<usize>,
-        cache_size_bytes: Option<usize>,
-    ) -> GrammarCompiler {
+    fn new(info: Py<TokenizerInfo>, max_threads: Option<usize>, cache_size_bytes: Option<usize>) -> GrammarCompiler {
         // Compiling is lazy and takes one thread; the argument keeps the signature of other engines.
         let _ = max_threads;
-        let vocabulary = info.get().inner.clone();
-        py.detach(|| matcher::prepare_vocabulary(&vocabulary));
         GrammarCompiler {
             info,
             cache: Mutex::default(),
@@ -536,6 +528,55 @@ impl CompiledGrammar {
         self.inner.mask_counts()
     }
 
+    /// Makes masks ahead, in a thread of its own: a Future of how many were looked at. Cancelling it stops the work.
+    #[pyo3(signature = (max_masks=2000))]
+    fn warm_up<'py>(slf: &Bound<'py, Self>, max_masks: usize) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("penstock.warm_up")?.getattr("start")?.call1((slf, max_masks))
+    }
+
+    /// The work of `warm_up` in this thread. `pause` is called every few milliseconds, with no lock held; what it raises
+    /// ends the work.
+    fn _warm_up(&self, py: Python<'_>, pause: &Bound<'_, PyAny>, max_masks: usize) -> PyResult<usize> {
+        let mut ahead = matcher::Ahead::new(&self.inner, max_masks).map_err(|error| errors::matcher(&error))?;
+        while py.detach(|| steps(&mut ahead)) {
+            pause.call0()?;
+        }
+        Ok(ahead.num_masks())
+    }
+
+    /// Writes the grammar, and where its masks were needed, to a file.
+    fn save(&self, py: Python<'_>, path: std::path::PathBuf) -> PyResult<()> {
+        let inner = &self.inner;
+        py.detach(|| std::fs::write(path, inner.to_bytes()))?;
+        Ok(())
+    }
+
+    /// Reads what `save` wrote, for the same vocabulary, and makes its masks again.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: std::path::PathBuf, info: Py<TokenizerInfo>) -> PyResult<CompiledGrammar> {
+        let bytes = py.detach(|| std::fs::read(path))?;
+        CompiledGrammar::_from_bytes(py, &bytes, info)
+    }
+
+    /// `load` from bytes.
+    #[staticmethod]
+    fn _from_bytes(py: Python<'_>, data: &[u8], info: Py<TokenizerInfo>) -> PyResult<CompiledGrammar> {
+        let vocabulary = info.get().inner.clone();
+        let inner = py.detach(|| matcher::CompiledGrammar::from_bytes(data, vocabulary));
+        Ok(CompiledGrammar {
+            inner: inner.map_err(|error| errors::load(&error))?,
+            info,
+        })
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let (py, this) = (slf.py(), slf.get());
+        let bytes = py.detach(|| this.inner.to_bytes());
+        let arguments = (PyBytes::new(py, &bytes), this.info.clone_ref(py));
+        let rebuild = py.import("penstock.grammar")?.getattr("_rebuild_compiled")?;
+        Ok((rebuild, arguments.into_pyobject(py)?.into_any()))
+    }
+
     fn __repr__(&self) -> String {
         let (masks, _) = self.inner.mask_counts();
         format!(
@@ -543,6 +584,20 @@ impl CompiledGrammar {
             self.inner.info().vocab_size()
         )
     }
+}
+
+/// How long a warm-up works before it looks up.
+const WARM_UP_SLICE: Duration = Duration::from_millis(3);
+
+/// Some steps of a warm-up; whether there is more to do.
+fn steps(ahead: &mut matcher::Ahead) -> bool {
+    let begin = Instant::now();
+    while ahead.step() {
+        if begin.elapsed() > WARM_UP_SLICE {
+            return true;
+        }
+    }
+    false
 }
 
 /// The classes of this file.

@@ -8,6 +8,7 @@ mod errors;
 mod grammar;
 mod json_value;
 mod matcher;
+mod pool;
 mod tokenizer;
 
 /// The compiled half of penstock.

@@ -3,6 +3,7 @@ use crate::buffer::Rows;
 use crate::draft_tree::PyDraftTree;
 use crate::errors;
 use crate::grammar::CompiledGrammar;
+use crate::pool;
 use penstock_matcher as matcher;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -195,56 +196,105 @@ pub fn fill_next_token_bitmasks<'py>(
             "row `{row}` is outside the bitmask of `{count}` rows; allocate more"
         )));
     }
-    let mut jobs: Vec<(&mut matcher::Matcher, &mut [u32])> = Vec::with_capacity(matchers.len());
+    let mut jobs: Vec<Fill<'_>> = Vec::with_capacity(matchers.len());
     for (matcher, &row) in matchers.iter_mut().zip(&targets) {
-        let slot = slots[row].take().expect("rows are distinct");
-        jobs.push((&mut matcher.inner, slot));
+        jobs.push(Fill {
+            matcher: &mut matcher.inner,
+            row: slots[row].take().expect("rows are distinct"),
+            outcome: None,
+        });
     }
-    let outcomes = py.detach(|| fill_all(jobs));
+    py.detach(|| fill_all(&mut jobs));
+    listed(py, jobs.into_iter().map(|job| job.outcome.unwrap_or(Ok(true)).map_err(fail)))
+}
+
+/// Reads one token for each matcher: `token_ids[i]` for `matchers[i]`. Rows are independent: the answer holds, for each
+/// matcher, what its `accept_token` would have returned, or the error it would have raised.
+#[pyfunction]
+#[pyo3(signature = (matchers, token_ids))]
+pub fn accept_next_tokens<'py>(
+    py: Python<'py>,
+    matchers: Vec<PyRefMut<'py, Matcher>>,
+    token_ids: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyList>> {
+    let mut matchers = matchers;
+    let tokens: Vec<i64> = token_ids.try_iter()?.map(|id| id?.extract()).collect::<PyResult<_>>()?;
+    if tokens.len() != matchers.len() {
+        let (tokens, count) = (tokens.len(), matchers.len());
+        return Err(PyValueError::new_err(format!(
+            "`{tokens}` tokens for `{count}` matchers; give one token for each"
+        )));
+    }
+    let mut jobs: Vec<Accept<'_>> = Vec::with_capacity(matchers.len());
+    for (matcher, token) in matchers.iter_mut().zip(tokens) {
+        jobs.push((&mut matcher.inner, token, None));
+    }
+    let chunk = if jobs.len() < PARALLEL_ROWS {
+        jobs.len()
+    } else {
+        ROWS_AT_ONCE
+    };
+    py.detach(|| {
+        pool::for_each(&mut jobs, chunk, |job| {
+            job.2 = u32::try_from(job.1).ok().map(|token| job.0.accept_token(token));
+        })
+    });
+    listed(
+        py,
+        jobs.into_iter().map(|(_, token, outcome)| match outcome {
+            Some(outcome) => outcome.map_err(fail),
+            None => token_id(token).map(|_| false),
+        }),
+    )
+}
+
+/// Batches of this size are spread over threads even if every mask is remembered: their rows are 16 KB each.
+const PARALLEL_ROWS: usize = 64;
+
+/// How many neighbours one thread takes at once while nothing has to be made.
+const ROWS_AT_ONCE: usize = 16;
+
+type Outcome = Result<bool, matcher::MatcherError>;
+/// A matcher, the token that it is to read, and what came of it; None for a number that is no id.
+type Accept<'a> = (&'a mut matcher::Matcher, i64, Option<Outcome>);
+
+struct Fill<'a> {
+    matcher: &'a mut matcher::Matcher,
+    row: &'a mut [u32],
+    outcome: Option<Outcome>,
+}
+
+/// Remembered masks first; those that must be made are handed to the threads one by one, since each may take milliseconds.
+fn fill_all(jobs: &mut [Fill<'_>]) {
+    let chunk = if jobs.len() < PARALLEL_ROWS {
+        jobs.len()
+    } else {
+        ROWS_AT_ONCE
+    };
+    pool::for_each(jobs, chunk, |job| {
+        job.outcome = job.matcher.fill_remembered_bitmask(job.row).transpose();
+    });
+    let mut missing: Vec<&mut Fill<'_>> = jobs.iter_mut().filter(|job| job.outcome.is_none()).collect();
+    pool::for_each(&mut missing, 1, |job| {
+        job.outcome = Some(job.matcher.fill_next_token_bitmask(job.row));
+    });
+}
+
+/// Answers and errors as a list.
+fn listed<'py>(py: Python<'py>, outcomes: impl Iterator<Item = PyResult<bool>>) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
     for outcome in outcomes {
         match outcome {
-            Ok(masked) => list.append(masked)?,
-            Err(error) => list.append(fail(error).into_value(py))?,
+            Ok(answer) => list.append(answer)?,
+            Err(error) => list.append(error.into_value(py))?,
         }
     }
     Ok(list)
 }
 
-/// Batches of this size are spread over threads.
-const PARALLEL_ROWS: usize = 16;
-
-type Outcome = Result<bool, matcher::MatcherError>;
-
-fn fill_all(mut jobs: Vec<(&mut matcher::Matcher, &mut [u32])>) -> Vec<Outcome> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    if jobs.len() < PARALLEL_ROWS || threads == 1 {
-        return jobs
-            .iter_mut()
-            .map(|(matcher, row)| matcher.fill_next_token_bitmask(row))
-            .collect();
-    }
-    let chunk = jobs.len().div_ceil(threads);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = jobs
-            .chunks_mut(chunk)
-            .map(|part| {
-                scope.spawn(move || {
-                    part.iter_mut()
-                        .map(|(matcher, row)| matcher.fill_next_token_bitmask(row))
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("a fill does not panic"))
-            .collect()
-    })
-}
-
 /// The classes and functions of this file.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Matcher>()?;
-    module.add_function(wrap_pyfunction!(fill_next_token_bitmasks, module)?)
+    module.add_function(wrap_pyfunction!(fill_next_token_bitmasks, module)?)?;
+    module.add_function(wrap_pyfunction!(accept_next_tokens, module)?)
 }

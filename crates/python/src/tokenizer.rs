@@ -8,8 +8,8 @@ use std::sync::Arc;
 /// The bytes of every token id of a vocabulary, its special and its stop tokens.
 ///
 /// `vocab[i]` is the spelling of id `i` in mid-text; `b""` marks ids that no text can produce. `vocab_size` may exceed the
-/// vocabulary (padded heads). Immutable, shared, picklable. Cost: linear in the bytes; some 150 ms of tables for 131,000
-/// tokens are made with the first compiler.
+/// vocabulary (padded heads). Immutable, shared, picklable. Cost: linear in the bytes: the tables of the mask engine are made
+/// here, some 200 ms for 131,000 tokens, so that no compile has to.
 #[pyclass(frozen, module = "penstock")]
 pub struct TokenizerInfo {
     pub(crate) inner: Arc<tokens::TokenizerInfo>,
@@ -36,13 +36,24 @@ fn load(
     let vocab = spellings(&vocabulary.getattr("vocab")?)?;
     Py::new(
         py,
-        TokenizerInfo::build(vocab, ids("stop_token_ids")?, ids("special_token_ids")?, vocab_size)?,
+        TokenizerInfo::build(py, vocab, ids("stop_token_ids")?, ids("special_token_ids")?, vocab_size)?,
     )
 }
 
 impl TokenizerInfo {
-    fn build(vocab: Vec<Vec<u8>>, stop: Vec<u32>, special: Vec<u32>, vocab_size: Option<usize>) -> PyResult<TokenizerInfo> {
-        let inner = tokens::TokenizerInfo::new(vocab, stop, special, vocab_size).map_err(|error| errors::tokenizer(&error))?;
+    fn build(
+        py: Python<'_>,
+        vocab: Vec<Vec<u8>>,
+        stop: Vec<u32>,
+        special: Vec<u32>,
+        vocab_size: Option<usize>,
+    ) -> PyResult<TokenizerInfo> {
+        let inner = py.detach(|| {
+            let inner = tokens::TokenizerInfo::new(vocab, stop, special, vocab_size)?;
+            penstock_matcher::prepare_vocabulary(&inner);
+            Ok(inner)
+        });
+        let inner = inner.map_err(|error| errors::tokenizer(&error))?;
         Ok(TokenizerInfo { inner: Arc::new(inner) })
     }
 }
@@ -52,6 +63,7 @@ impl TokenizerInfo {
     #[new]
     #[pyo3(signature = (vocab, *, stop_token_ids, special_token_ids=None, vocab_size=None))]
     fn new(
+        py: Python<'_>,
         vocab: &Bound<'_, PyAny>,
         stop_token_ids: &Bound<'_, PyAny>,
         special_token_ids: Option<&Bound<'_, PyAny>>,
@@ -59,7 +71,7 @@ impl TokenizerInfo {
     ) -> PyResult<TokenizerInfo> {
         let ids = |ids: &Bound<'_, PyAny>| -> PyResult<Vec<u32>> { ids.try_iter()?.map(|id| id?.extract()).collect() };
         let special = special_token_ids.map_or(Ok(Vec::new()), ids)?;
-        TokenizerInfo::build(spellings(vocab)?, ids(stop_token_ids)?, special, vocab_size)
+        TokenizerInfo::build(py, spellings(vocab)?, ids(stop_token_ids)?, special, vocab_size)
     }
 
     /// From a fast tokenizer of transformers or a `tokenizers.Tokenizer`.

@@ -316,6 +316,14 @@ impl Mixer {
         ids.iter().for_each(|&id| self.add(u64::from(id)));
     }
 
+    fn add_bytes(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0u8; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.add(u64::from_le_bytes(word));
+        }
+    }
+
     fn finish(mut self) -> u128 {
         for _ in 0..4 {
             let [low, high] = self.0;
@@ -325,15 +333,19 @@ impl Mixer {
     }
 }
 
+/// 128 bits over some bytes, the same on every machine: a checksum against damage, not against an attacker.
+pub fn digest(bytes: &[u8]) -> u128 {
+    let mut mixer = Mixer([0xA409_3822_299F_31D0, 0x082E_FA98_EC4E_6C89]);
+    mixer.add(bytes.len() as u64);
+    mixer.add_bytes(bytes);
+    mixer.finish()
+}
+
 fn fingerprint(arena: &[u8], offsets: &[u32], stop: &[TokenId], special: &[TokenId], vocab_size: usize) -> u128 {
     let mut mixer = Mixer([0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344]);
     mixer.add(vocab_size as u64);
     mixer.add_ids(offsets);
-    for chunk in arena.chunks(8) {
-        let mut word = [0u8; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        mixer.add(u64::from_le_bytes(word));
-    }
+    mixer.add_bytes(arena);
     mixer.add_ids(stop);
     mixer.add_ids(special);
     mixer.finish()

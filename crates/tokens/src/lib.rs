@@ -13,7 +13,7 @@ mod info;
 mod trie;
 
 pub use draft_tree::{DraftTree, DraftTreeError, MAX_TREE_NODES};
-pub use info::{TokenizerInfo, TokenizerInfoError, MAX_VOCAB_SIZE};
+pub use info::{digest, TokenizerInfo, TokenizerInfoError, MAX_VOCAB_SIZE};
 pub use trie::{NodeId, PreorderNode, TokenTrie, TrieNode, NONE, WIDE_NODE_CHILDREN};
 
 /// The index of a token in its vocabulary.

@@ -30,39 +30,71 @@ fn time(regexes: &mut Regexes) -> Result<RegexId, ParseError> {
     let plain = format!("(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]+)?{OFFSET}");
     let mut parts = vec![parse(regexes, &plain, Dialect::Ecma)?];
     parts.push(parse(regexes, "23:59:60(?:\\.[0-9]+)?[Zz]", Dialect::Ecma)?);
+    let pieces = Pieces::new(regexes)?;
     // West of Greenwich, local time and offset add up to 23:59; east of it, local time is one minute short of the offset.
     let west = [
-        leap(regexes, 24, "hour", '-', |h| 23 - h)?,
-        leap(regexes, 60, "minute", '-', |m| 59 - m)?,
+        pieces.hours(regexes, 24, '-', |hour| 23 - hour),
+        pieces.minutes(regexes, 60, '-', |minute| 59 - minute),
     ];
     parts.push(regexes.and(&west));
-    let same_hour = leap(regexes, 24, "hour", '+', |h| h)?;
-    let next_minute = leap(regexes, 59, "minute", '+', |m| m + 1)?;
-    parts.push(regexes.and(&[same_hour, next_minute]));
-    let next_hour: Vec<String> = (0..24)
-        .map(|hour| format!("{hour:02}:59:60(?:\\.[0-9]+)?\\+{:02}:00", (hour + 1) % 24))
-        .collect();
-    parts.push(parse(regexes, &next_hour.join("|"), Dialect::Ecma)?);
+    let east = [
+        pieces.hours(regexes, 24, '+', |hour| hour),
+        pieces.minutes(regexes, 59, '+', |minute| minute + 1),
+    ];
+    parts.push(regexes.and(&east));
+    let next_hour = (0..24).map(|hour| pieces.time(regexes, &format!("{hour:02}:59"), &format!("+{:02}:00", (hour + 1) % 24)));
+    let next_hour: Vec<RegexId> = next_hour.collect();
+    parts.push(regexes.or(&next_hour));
     Ok(regexes.or(&parts))
 }
 
-/// Times with second 60 whose hour (or minute) fits the hour (or minute) of their offset; the other one is free.
-fn leap(
-    regexes: &mut Regexes,
-    count: u32,
-    unit: &str,
-    sign: char,
-    partner: impl Fn(u32) -> u32,
-) -> Result<RegexId, ParseError> {
-    let form = |value: u32| {
-        let other = partner(value);
-        match unit {
-            "hour" => format!("{value:02}:[0-5][0-9]:60(?:\\.[0-9]+)?\\{sign}{other:02}:[0-5][0-9]"),
-            _ => format!("[0-2][0-9]:{value:02}:60(?:\\.[0-9]+)?\\{sign}[0-2][0-9]:{other:02}"),
-        }
-    };
-    let forms: Vec<String> = (0..count).map(form).collect();
-    parse(regexes, &forms.join("|"), Dialect::Ecma)
+/// What the times with second 60 are put together from. They are 191 forms: to parse them would cost a millisecond.
+struct Pieces {
+    /// `:60`, with a fraction or without.
+    second: RegexId,
+    /// Any two digits of a minute; what a minute is is said by the other half of an *and*.
+    minute: RegexId,
+    hour: RegexId,
+}
+
+impl Pieces {
+    fn new(regexes: &mut Regexes) -> Result<Pieces, ParseError> {
+        Ok(Pieces {
+            second: parse(regexes, ":60(?:\\.[0-9]+)?", Dialect::Ecma)?,
+            minute: parse(regexes, "[0-5][0-9]", Dialect::Ecma)?,
+            hour: parse(regexes, "[0-2][0-9]", Dialect::Ecma)?,
+        })
+    }
+
+    /// The time `local` with second 60, at an offset.
+    fn time(&self, regexes: &mut Regexes, local: &str, offset: &str) -> RegexId {
+        let (local, offset) = (regexes.literal(local), regexes.literal(offset));
+        regexes.concat_all(&[local, self.second, offset])
+    }
+
+    /// Times whose hour fits that of their offset; the minutes are free.
+    fn hours(&self, regexes: &mut Regexes, count: u32, sign: char, partner: impl Fn(u32) -> u32) -> RegexId {
+        let colon = regexes.literal(":");
+        let forms = (0..count).map(|hour| {
+            let local = regexes.literal(&format!("{hour:02}:"));
+            let offset = regexes.literal(&format!("{sign}{:02}", partner(hour)));
+            regexes.concat_all(&[local, self.minute, self.second, offset, colon, self.minute])
+        });
+        let forms: Vec<RegexId> = forms.collect();
+        regexes.or(&forms)
+    }
+
+    /// Times whose minute fits that of their offset; the hours are free.
+    fn minutes(&self, regexes: &mut Regexes, count: u32, sign: char, partner: impl Fn(u32) -> u32) -> RegexId {
+        let sign = regexes.literal(&sign.to_string());
+        let forms = (0..count).map(|minute| {
+            let local = regexes.literal(&format!(":{minute:02}"));
+            let offset = regexes.literal(&format!(":{:02}", partner(minute)));
+            regexes.concat_all(&[self.hour, local, self.second, sign, self.hour, offset])
+        });
+        let forms: Vec<RegexId> = forms.collect();
+        regexes.or(&forms)
+    }
 }
 
 /// RFC 3339, appendix A.
