@@ -117,7 +117,9 @@ impl SchemaMachine {
             lowerer = Lowerer::new(machine, schema, options, true);
             formula = lowerer.run(schema);
         }
-        lowerer.check_references(first_slot);
+        if lowerer.limit.is_none() {
+            lowerer.check_references(first_slot);
+        }
         let (problems, limit, report) = (lowerer.problems, lowerer.limit, lowerer.report);
         if !problems.is_empty() {
             let error = SchemaError::of_problems(problems);
@@ -217,6 +219,7 @@ impl<'m, 'v> Lowerer<'m, 'v> {
         if self.visited > self.options.limits.max_schema_nodes {
             self.limit_problem("max_schema_nodes", path, "");
             self.tasks.clear();
+            self.targets.clear();
             return;
         }
         let scope = self.inner_scope(schema, object, outer);
