@@ -43,7 +43,7 @@ def test_grammar_and_reward_together_on_the_bundled_model(tiny) -> None:
     reward = RegexCount("[aeiou]", target=6)
     plain = Generator(tiny, JsonSchema(SCHEMA), drafter=None).run(PROMPT, max_tokens=60)
     (before,) = reward.score_texts([""], [plain.text], [True])
-    for strategy in [*strategies(reward, models.tiny(), weight=30.0), BestOf(reward, 4)]:
+    for strategy in [*strategies(reward, models.tiny(), weight=200.0), BestOf(reward, 4)]:
         result = Generator(tiny, JsonSchema(SCHEMA), strategy=strategy).run(PROMPT, max_tokens=60, sampling=Sampling(seed=5))
         value = json.loads(result.text)
         assert set(value) == {"text", "n"}

@@ -10,7 +10,7 @@ import penstock
 import pytest
 from helpers.engine import accepts, byte_info, byte_vocabulary, compiler, is_start, mask_of
 from helpers.json_values import is_valid
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from reference import unique_items as twin
@@ -123,7 +123,10 @@ def test_walks_along_masks_end_in_valid_arrays(schema: Any, seed: int, technique
     rng, text = random.Random(seed), b""
     matcher, other = penstock.Matcher(compiled), penstock.Matcher(without)
     for _ in range(18):
-        allowed = mask_of(matcher, VOCABULARY.size)
+        try:
+            allowed = mask_of(matcher, VOCABULARY.size)
+        except penstock.LimitError:  # an answer, too: nests of choices ask for many verdicts at once
+            reject()
         assert allowed, f"a dead end after {text!r}"
         wanted = {t for t in range(STOP) if matcher.fork().accept_bytes(VOCABULARY.bytes_of(t))}
         assert allowed - {STOP} == wanted, text

@@ -1,7 +1,7 @@
 # ruff: noqa: E402, E501 (the tests' helpers have to be found first; lists of pieces read better on their lines)
 """Broken and odd texts for every front end: each compiles or is refused with an error of Penstock, in seconds.
 
-    PYTHONPATH=python python fuzz/texts.py --texts 100000
+    PYTHONPATH=python python fuzz/broken_texts.py --texts 100000
 
 Texts are cut from the corpus and changed: pieces are deleted, doubled, swapped, joined with pieces of other texts, or
 nested deeply. What compiles as a grammar must print as EBNF that parses back to the same print. A crash, an InternalError
