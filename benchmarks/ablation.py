@@ -17,11 +17,11 @@ import datetime
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from masks import FOLDER, Tekken, versions
+from masks import Penstock, Tekken, versions
+from records import save_record
 
 JSON = r"""
 root ::= value
@@ -149,12 +149,10 @@ def main() -> int:
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
     import penstock
-    from penstock.bitmask import allocate_token_bitmask
 
     tekken = Tekken()
-    special = range(tekken.num_special)
-    info = penstock.TokenizerInfo(tekken.tokens, stop_token_ids=[tekken.stop_id], special_token_ids=special)
-    compiler, bitmask = penstock.GrammarCompiler(info), allocate_token_bitmask(1, len(tekken.tokens))
+    engine = Penstock(tekken)
+    compiler, bitmask = penstock.GrammarCompiler(engine.info), engine.bitmask
     kinds = {kind: measure(compiler, kind, tekken.encode(text), bitmask, max(1, options.runs)) for kind, text in TEXTS.items()}
     record = {"date": datetime.date.today().isoformat(), "versions": versions(["penstock"]), "grammars": kinds}
     if options.json:
@@ -162,9 +160,7 @@ def main() -> int:
     else:
         print_tables(kinds)
     if not options.no_record:
-        path = Path(FOLDER) / "record" / f"{record['date']}-ablation.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        save_record("ablation", record)
     return 0
 
 

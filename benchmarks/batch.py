@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.util
 import json
 import os
 import statistics
@@ -22,7 +21,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from masks import FOLDER, Tekken, versions
+import masks
+from masks import Tekken, installed, versions
+from records import save_record
 
 NUM_STEPS, NUM_RUNS = 40, 5
 NAMES = ("name", "street", "city", "country", "owner", "title", "colour", "comment")
@@ -49,16 +50,12 @@ def text_of(number: int) -> str:
     return json.dumps({"id": 4711, "articles": articles, "paid": True})
 
 
-class Penstock:
+class Penstock(masks.Penstock):
     """This library."""
 
     def __init__(self, tekken: Tekken, threads: int) -> None:
-        import penstock
-
-        self.penstock, self.encode, self.size = penstock, tekken.encode, len(tekken.tokens)
-        special = range(tekken.num_special)
-        self.info = penstock.TokenizerInfo(tekken.tokens, stop_token_ids=[tekken.stop_id], special_token_ids=special)
-        self.compiler = penstock.GrammarCompiler(self.info)
+        super().__init__(tekken)
+        self.size, self.compiler = len(tekken.tokens), self.penstock.GrammarCompiler(self.info)
 
     def compile(self, schemas: list[dict[str, Any]]) -> None:
         self.compiler.clear_cache()
@@ -79,25 +76,18 @@ class Penstock:
         return step
 
 
-class LLGuidance:
+class LLGuidance(masks.LLGuidance):
     """llguidance, with its own numbering: text tokens first."""
 
     def __init__(self, tekken: Tekken, threads: int) -> None:
+        super().__init__(tekken)
         import llguidance
         import llguidance.numpy
-        import llguidance.tiktoken
-        import tiktoken
 
-        special = {f"<SP{i}>": len(tekken.ranks) + i for i in range(tekken.num_special)}
-        encoding = tiktoken.Encoding("tekken", pat_str=tekken.pattern, mergeable_ranks=tekken.ranks, special_tokens=special)
-        stop = len(tekken.ranks) + tekken.stop_id
-        self.tokenizer = llguidance.tiktoken.lltokenizer_from_encoding(encoding, eos_token=stop)
-        self.module, self.numpy = llguidance, llguidance.numpy
-        self.executor = llguidance.LLExecutor(threads)
-        self.encode = lambda text: [token - tekken.num_special for token in tekken.encode(text)]
+        self.numpy, self.executor = llguidance.numpy, llguidance.LLExecutor(threads)
 
     def compile(self, schemas: list[dict[str, Any]]) -> None:
-        matcher = self.module.LLMatcher
+        matcher = self.matcher_class
         self.compiled = [matcher(self.tokenizer, matcher.grammar_from_json_schema(schema)) for schema in schemas]
 
     def start(self, kinds: list[int], prefixes: list[list[int]]) -> Callable[[list[int]], bool]:
@@ -114,17 +104,12 @@ class LLGuidance:
         return step
 
 
-class XGrammar:
+class XGrammar(masks.XGrammar):
     """XGrammar, strict, with flexible whitespace."""
 
     def __init__(self, tekken: Tekken, threads: int) -> None:
-        import xgrammar
-
-        self.xgrammar, self.size, self.encode = xgrammar, len(tekken.tokens), tekken.encode
-        self.info = xgrammar.TokenizerInfo(
-            tekken.tokens, xgrammar.VocabType.RAW, vocab_size=self.size, stop_token_ids=[tekken.stop_id]
-        )
-        self.batch = xgrammar.BatchGrammarMatcher(max_threads=threads)
+        super().__init__(tekken)
+        self.size, self.batch = len(tekken.tokens), self.xgrammar.BatchGrammarMatcher(max_threads=threads)
 
     def compile(self, schemas: list[dict[str, Any]]) -> None:
         compiler = self.xgrammar.GrammarCompiler(self.info, max_threads=1, cache_enabled=False)
@@ -185,7 +170,7 @@ def main() -> int:
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
     tekken = Tekken()
-    names = [name for name in options.engines.split(",") if name == "penstock" or importlib.util.find_spec(name)]
+    names = installed(options.engines)
     engines = {name: ENGINES[name](tekken, options.threads) for name in names}
     batches = {size: measure(engines, int(size), options.grammars) for size in options.batches.split(",")}
     found = {"grammars": options.grammars, "threads": options.threads, "batches": batches}
@@ -198,8 +183,7 @@ def main() -> int:
             for turn in ("first", "repeat"):
                 print(f"{size:>6}  {turn:8s}" + "".join(f"{rows[name][turn]:14.1f}" for name in names))
     if not options.no_record:
-        path = FOLDER / "record" / f"{record['date']}-batch.json"
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        save_record("batch", record)
     return 0
 
 

@@ -16,12 +16,12 @@ import os
 import statistics
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-FOLDER = Path(__file__).parent / "record"
+from records import save_record
+
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -89,8 +89,7 @@ def main() -> int:
         for backend, row in rows.items():
             print(f"{backend:14s} free {row['free']:8.1f}   constrained {row['constrained']:8.1f}   ratio {row['ratio']:.3f}")
     if not options.no_record:
-        FOLDER.mkdir(exist_ok=True)
-        (FOLDER / f"{record['date']}-decode.json").write_text(json.dumps(record, indent=1) + "\n")
+        save_record("decode", record)
     return 0
 
 

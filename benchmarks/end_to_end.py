@@ -33,8 +33,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from records import save_record
 
-FOLDER = Path(__file__).parent / "record"
 PAIR = Path(__file__).parent / "pair"
 TASKS = ("record", "records", "blank")
 NUM_PROMPTS = 6
@@ -280,8 +280,7 @@ def main() -> int:
 
     def save() -> None:
         if not options.no_record:
-            FOLDER.mkdir(exist_ok=True)
-            (FOLDER / f"{record['date']}-end-to-end.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            save_record("end-to-end", record)
 
     for backend in options.backends.split(","):
         if backend == "transformers":

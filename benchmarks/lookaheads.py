@@ -33,8 +33,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from lookaheads_report import gates, print_report, save_plot
 from lookaheads_tasks import PAIR, Task, load_tasks, log_probability, well_formed
+from records import save_record
 
-FOLDER = Path(__file__).parent / "record"
 MAX_TOKENS = 112
 CHUNK = 16  # prompts of one piece of work; they are decoded side by side
 NUM_LOOPED = 16  # prompts for the search in a loop, whose texts are those of the batched one
@@ -300,10 +300,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print_report(report)
     if not options.no_record:
-        FOLDER.mkdir(exist_ok=True)
-        name = f"{report['date']}-lookaheads{'-full' if options.full else ''}"
-        (FOLDER / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        save_plot(report, FOLDER / f"{name}.png")
+        path = save_record(f"lookaheads{'-full' if options.full else ''}", report)
+        save_plot(report, path.with_suffix(".png"))
     return 0
 
 

@@ -31,6 +31,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from records import save_record
+
 FOLDER = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("PENSTOCK_SHARED", FOLDER.parents[1] / "shared"))
 SECONDS_PER_CASE = 30
@@ -130,6 +132,11 @@ class XGrammar:
 
 
 ENGINES = {"penstock": Penstock, "llguidance": LLGuidance, "xgrammar": XGrammar}
+
+
+def installed(names: str) -> list[str]:
+    """Of names with commas between them, the engines that are there."""
+    return [name for name in names.split(",") if name == "penstock" or importlib.util.find_spec(name)]
 
 
 def places_of(text: str) -> list[str]:
@@ -321,7 +328,7 @@ def main() -> int:
     options = parser.parse_args()
     if not options.cases.is_file():
         sys.exit(f"`{options.cases}` is not there; set PENSTOCK_SHARED to the data folder, or name a file of cases")
-    engines = [name for name in options.engines.split(",") if name == "penstock" or importlib.util.find_spec(name)]
+    engines = installed(options.engines)
     workers = {name: Worker(name) for name in engines}
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in engines}
     for number, case in enumerate(read_cases(options.cases, options.stride)):
@@ -342,10 +349,7 @@ def main() -> int:
     else:
         print_tables(summary, engines)
     if not options.no_record:
-        path = FOLDER / "record" / f"{summary['date']}-masks.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-        plot(answers, path.with_suffix(".png"))
+        plot(answers, save_record("masks", summary).with_suffix(".png"))
     return 0
 
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.util
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from masks import ENGINES, FOLDER, Worker, percentiles, versions
+from masks import ENGINES, Worker, installed, percentiles, versions
+from records import save_record
 from tqdm import tqdm
 
 PATIENCE = 4.0
@@ -198,7 +198,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
-    engines = [name for name in options.engines.split(",") if name == "penstock" or importlib.util.find_spec(name)]
+    engines = installed(options.engines)
     families = run(engines)
     summary = {"date": datetime.date.today().isoformat(), "versions": versions(engines), "families": families}
     summary["slopes"] = {family: {name: slope(rows, name) for name in engines} for family, rows in families.items()}
@@ -207,9 +207,7 @@ def main() -> int:
     else:
         print_tables(families, engines)
     if not options.no_record:
-        path = FOLDER / "record" / f"{summary['date']}-schemas.json"
-        path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-        plot(families, engines, path.with_suffix(".png"))
+        plot(families, engines, save_record("schemas", summary).with_suffix(".png"))
     return 0
 
 

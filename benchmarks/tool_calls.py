@@ -18,11 +18,10 @@ import json
 import platform
 import random
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from masks import FOLDER, Penstock, Tekken
+from masks import Penstock, Tekken, XGrammar
+from records import save_record
 
 VERBS = ("get", "set", "find", "list", "create", "delete", "send", "read")
 NOUNS = ("weather", "invoice", "message", "user", "order", "calendar", "file", "ticket", "contact", "payment", "route", "photo")
@@ -73,24 +72,12 @@ class PenstockTags(Penstock):
         self.compiled = self.penstock.GrammarCompiler(self.info).compile_structural_tag(schema)
 
 
-class XGrammarTags:
+class XGrammarTags(XGrammar):
     """XGrammar, compiled on one thread."""
-
-    def __init__(self, tekken: Tekken) -> None:
-        import xgrammar
-
-        self.xgrammar = xgrammar
-        kind = xgrammar.VocabType.RAW
-        self.info = xgrammar.TokenizerInfo(tekken.tokens, vocab_type=kind, stop_token_ids=[tekken.stop_id])
-        self.bitmask = xgrammar.allocate_token_bitmask(1, len(tekken.tokens))
 
     def compile(self, schema: Any) -> None:
         compiler = self.xgrammar.GrammarCompiler(self.info, max_threads=1, cache_enabled=False)
         self.compiled = compiler.compile_structural_tag(schema)
-
-    def start(self) -> tuple[Callable[[], Any], Callable[[int], bool]]:
-        matcher, bitmask = self.xgrammar.GrammarMatcher(self.compiled), self.bitmask
-        return (lambda: matcher.fill_next_token_bitmask(bitmask, 0)), matcher.accept_token
 
 
 def pass_over(engine: Any, tokens: list[int]) -> list[float] | None:
@@ -148,8 +135,7 @@ def main() -> None:
         record["us"][str(count)] = {name: measure(engine, tag, tokens) for name, engine in engines.items()}
     print(json.dumps(record, indent=None if options.json else 1))
     if not options.no_record:
-        path = Path(FOLDER) / "record" / f"{record['date']}-tool-calls.json"
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        save_record("tool-calls", record)
 
 
 if __name__ == "__main__":

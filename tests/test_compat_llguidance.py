@@ -7,15 +7,15 @@ import json
 import random
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import penstock.compat.llguidance as shim
 import pytest
 from helpers.compat_cases import ONE, PERSON
+from helpers.ratchet import FOLDER, read_ratchet
 
-RATCHET = Path(__file__).parent / "conformance" / "ratchet" / "llguidance_shim.txt"
+RATCHET = FOLDER / "llguidance_shim.txt"
 WORDS = [b"ab", b"the", b" and", b'"name', b'":', b'{"', b"true", b"12", b", ", b'"}', b"\n  ", b"]]", b"x.", b"\xc3\xa9"]
 STOP, TOOL = 256 + len(WORDS), 257 + len(WORDS)
 VOCAB = [*(bytes([value]) for value in range(256)), *WORDS, b"</s>", b"<tool>", b""]
@@ -390,21 +390,16 @@ def differences(real: Any, name: str) -> tuple[int, int]:
     return num_different, num_masks
 
 
-def known_differences() -> dict[str, str]:
-    rows = [line.split("\t") for line in RATCHET.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    return {name: reason for name, reason in rows}
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_masks_beside_llguidance(name: str) -> None:
     num_different, num_masks = differences(pytest.importorskip("llguidance"), name)
     assert num_masks > 1
-    if name in known_differences():
+    if name in read_ratchet(RATCHET):
         assert num_different, f"`{name}` no longer differs: take it out of {RATCHET.name}"
     else:
         assert not num_different, f"{num_different} of {num_masks} masks differ"
 
 
 def test_the_ratchet_names_cases_only() -> None:
-    assert set(known_differences()) <= set(CASES)
-    assert all(known_differences().values())
+    assert set(read_ratchet(RATCHET)) <= set(CASES)
+    assert all(read_ratchet(RATCHET).values())

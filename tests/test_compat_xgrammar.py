@@ -7,13 +7,13 @@ import pickle
 import random
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import penstock
 import pytest
 from helpers.compat_cases import CASES, ONE, PERSON, Case
 from helpers.hosts import Sglang, SglangGrammar, Vllm
+from helpers.ratchet import FOLDER, read_ratchet
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pydantic")
@@ -22,7 +22,7 @@ pytest.importorskip("transformers")
 import penstock.compat.xgrammar as shim  # noqa: E402
 from penstock.compat.xgrammar.schema import closed_schema  # noqa: E402
 
-RATCHET = Path(__file__).parent / "conformance" / "ratchet" / "xgrammar_shim.txt"
+RATCHET = FOLDER / "xgrammar_shim.txt"
 WORDS = [
     b"ab",
     b"the",
@@ -544,22 +544,17 @@ def differences(real: Any, case: Case) -> tuple[int, int]:
     return num_different, num_masks
 
 
-def known_differences() -> dict[str, str]:
-    rows = [line.split("\t") for line in RATCHET.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    return {name: reason for name, reason in rows}
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_masks_beside_xgrammar(name: str) -> None:
     real = pytest.importorskip("xgrammar")
     num_different, num_masks = differences(real, CASES[name])
     assert num_masks > 1
-    if name in known_differences():
+    if name in read_ratchet(RATCHET):
         assert num_different, f"`{name}` no longer differs: take it out of {RATCHET.name}"
     else:
         assert not num_different, f"{num_different} of {num_masks} masks differ"
 
 
 def test_the_ratchet_names_cases_only() -> None:
-    assert set(known_differences()) <= set(CASES)
-    assert all(known_differences().values())
+    assert set(read_ratchet(RATCHET)) <= set(CASES)
+    assert all(read_ratchet(RATCHET).values())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import penstock
 import pytest
-from helpers.engine import byte_info
+from helpers.engine import accepts, byte_info
 from penstock import Grammar
 
 ALPHABET, LONGEST = "ab", 4
@@ -30,12 +30,7 @@ def language(grammar: Grammar) -> set[str]:
         compiled = COMPILER.compile(grammar)
     except penstock.EmptyLanguageError:
         return set()
-    found = set()
-    for word in WORDS:
-        matcher = penstock.Matcher(compiled)
-        if matcher.accept_bytes(word.encode()) and matcher.is_accepting():
-            found.add(word)
-    return found
+    return {word for word in WORDS if accepts(compiled, word)}
 
 
 def joined(left: set[str], right: set[str]) -> set[str]:

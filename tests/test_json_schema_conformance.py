@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.ratchet import read_ratchet
 
 FOLDER = Path(__file__).resolve().parent / "conformance"
 sys.path.insert(0, str(FOLDER))
@@ -25,7 +26,7 @@ def test_nothing_gets_worse(shared_data, corpus: str) -> None:
 @pytest.mark.parametrize("corpus", ["maskbench", "suite"])
 def test_the_ratchet_is_sound(corpus: str) -> None:
     """Every line has a known verdict, and taking an invalid instance is on no record of people's schemas."""
-    known = runner.read_ratchet(FOLDER / "ratchet" / f"{corpus}.txt")
+    known = read_ratchet(FOLDER / "ratchet" / f"{corpus}.txt")
     assert known
     assert {text.split()[0] for text in known.values()} <= set(runner.BADNESS[1:])
     assert corpus != "maskbench" or not [case for case, text in known.items() if text.startswith("invalid")]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.corpus import Case, read_cases
+from helpers.ratchet import FOLDER, ratchet_lines
 
-RATCHET = Path(__file__).parent / "conformance" / "ratchet" / "structural_tag.txt"
+RATCHET = FOLDER / "structural_tag.txt"
 xgrammar: Any = pytest.importorskip("xgrammar", reason="xgrammar is not installed")
 
 TAGS = [case for case in read_cases("structural_tag") if "error" not in case.blocks and "special" not in case.blocks]
@@ -56,8 +56,7 @@ def differences(case: Case) -> set[str]:
 
 
 def known() -> dict[str, str]:
-    lines = [line for line in RATCHET.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    return {" | ".join(parts[:2]): parts[2] for parts in (line.split(" | ") for line in lines)}
+    return {" | ".join(parts[:2]): parts[2] for parts in (line.split(" | ") for line in ratchet_lines(RATCHET))}
 
 
 @pytest.mark.parametrize("case", TAGS + DISPATCHES, ids=lambda case: case.id)

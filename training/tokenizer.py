@@ -8,9 +8,11 @@ one where the other was due. Digits come in pairs from the left.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 from tasks import draw_task
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers.pre_tokenizers import PreTokenizer
 
 VOCAB_SIZE = 2048
 PAD, BOS, EOS, USER, ASSISTANT = SPECIAL_TOKENS = ["<|pad|>", "<|bos|>", "<|eos|>", "<|user|>", "<|assistant|>"]
@@ -26,18 +28,24 @@ CHAT_TEMPLATE = (
 def build_tokenizer(seed: int, num_tasks: int = 30_000) -> Tokenizer:
     """Trains the BPE merges on `num_tasks` tasks. Deterministic for one version of `tokenizers`."""
     rng = random.Random(seed)
-    tokenizer = Tokenizer(models.BPE())
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(PATTERN), "isolated"), byte_level])
+    words = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(PATTERN), "isolated"), byte_level])
+    tasks = (draw_task(rng) for _ in range(num_tasks))
+    return train_byte_level((task.prompt + task.answer for task in tasks), words, VOCAB_SIZE, SPECIAL_TOKENS)
+
+
+def train_byte_level(texts: Iterable[str], words: PreTokenizer, vocab_size: int, special_tokens: list[str]) -> Tokenizer:
+    """Byte-level BPE over `words`; every text begins with the special token `<|bos|>`."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = words
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCAB_SIZE,
-        special_tokens=SPECIAL_TOKENS,
+        vocab_size=vocab_size,
+        special_tokens=special_tokens,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tasks = (draw_task(rng) for _ in range(num_tasks))
-    tokenizer.train_from_iterator((task.prompt + task.answer for task in tasks), trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
     )

@@ -166,6 +166,19 @@ class Run:
     step: int = 0
     tokens_seen: int = 0
 
+    def learn(self, loss: torch.Tensor, inputs: torch.Tensor, scale: float) -> None:
+        """One step down the loss of a batch; `scale` times the peak learning rates."""
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * scale
+            optimizer.step()
+            optimizer.zero_grad()
+        self.step += 1
+        self.tokens_seen += int((inputs != SPECIAL_TOKENS.index(PAD)).sum())
+        update_average(self.average, self.model, self.step)
+
     def state(self) -> dict:
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
         counts = {"step": self.step, "tokens_seen": self.tokens_seen}
@@ -206,18 +219,9 @@ def run_steps(args: argparse.Namespace, run: Run, tokenizer: Tokenizer, device: 
     progress = tqdm(total=args.steps, initial=run.step, unit="step", mininterval=10)
     while run.step < args.steps:
         inputs, labels = next(data)
-        for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
-            group["lr"] = group["peak_lr"] * lr_scale(run.step, args.steps, args.decay_steps)
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             loss = answer_loss(run.model, body, inputs.to(device), labels.to(device))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-        for optimizer in run.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        run.step += 1
-        run.tokens_seen += int((inputs != SPECIAL_TOKENS.index(PAD)).sum())
-        update_average(run.average, run.model, run.step)
+        run.learn(loss, inputs, lr_scale(run.step, args.steps, args.decay_steps))
         mean_loss = loss.item() if mean_loss is None else 0.97 * mean_loss + 0.03 * loss.item()
         progress.update()
         progress.set_postfix(loss=f"{mean_loss:.3f}", tokens=f"{run.tokens_seen / 1e6:.2f}M", refresh=False)

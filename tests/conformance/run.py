@@ -30,6 +30,10 @@ from typing import Any
 import penstock
 
 FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+
+from helpers.ratchet import read_ratchet  # noqa: E402
+
 DATA = Path(os.environ.get("PENSTOCK_SHARED", FOLDER.parents[2] / "shared")) / "data"
 SECONDS_PER_CASE = 20
 # Verdicts from mild to bad: taking what is invalid is worse than refusing what is valid, and that than refusing to compile.
@@ -121,14 +125,6 @@ def takes(compiled: penstock.CompiledGrammar, value: Any) -> bool:
     return (
         matcher.accept_bytes(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) and matcher.is_accepting()
     )
-
-
-def read_ratchet(path: Path) -> dict[str, str]:
-    """Case ids with the verdicts that are known."""
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("\t", 1) for line in lines if line and not line.startswith("# "))
 
 
 def is_worse(found: str, known: str) -> bool:

@@ -101,10 +101,10 @@ def pick(rng: random.Random, allowed: Sequence[int], vocabulary: Vocabulary) -> 
     return rng.choice(long if long and rng.random() < 0.6 else others)
 
 
-def accepts(compiled: penstock.CompiledGrammar, text: bytes) -> bool:
+def accepts(compiled: penstock.CompiledGrammar, text: bytes | str) -> bool:
     """Whether the whole text is in the language, byte by byte and without masks."""
     matcher = penstock.Matcher(compiled)
-    return matcher.accept_bytes(text) and matcher.is_accepting()
+    return matcher.accept_bytes(text.encode() if isinstance(text, str) else text) and matcher.is_accepting()
 
 
 def is_start(compiled: penstock.CompiledGrammar, text: bytes) -> bool:

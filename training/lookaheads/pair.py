@@ -18,7 +18,7 @@ from operator import add
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, pre_tokenizers
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -26,7 +26,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from lexicon import KEYWORDS, WORDS
 from texts import USE, Text, draw_reply, draw_story
-from train import Run, build_optimizers, lr_scale, pad_rows, save_checkpoint, update_average
+from tokenizer import train_byte_level
+from train import Run, build_optimizers, lr_scale, pad_rows, save_checkpoint
 
 VOCAB_SIZE = 704
 PAD, BOS, EOS = SPECIAL_TOKENS = ["<|pad|>", "<|bos|>", "<|eos|>"]
@@ -43,21 +44,9 @@ SIZES = {  # hidden size, layers, heads of queries, of keys; the feed-forward pa
 def build_tokenizer(num_texts: int = 20_000) -> Tokenizer:
     """Byte-level BPE with GPT-2's words, trained on the texts; nearly every word of theirs is one token."""
     rng = random.Random(0)
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCAB_SIZE,
-        special_tokens=SPECIAL_TOKENS,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False)
     drawn = (draw_text(rng) for _ in range(num_texts))
-    tokenizer.train_from_iterator((text.prompt + text.answer for text in drawn), trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{BOS} $A", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
-    )
-    return tokenizer
+    return train_byte_level((text.prompt + text.answer for text in drawn), words, VOCAB_SIZE, SPECIAL_TOKENS)
 
 
 def draw_text(rng: random.Random, use: float = USE) -> Text:
@@ -162,17 +151,8 @@ def run_steps(args: argparse.Namespace, run: Run, tokenizer: Tokenizer) -> float
     while run.step < args.steps:
         inputs, labels = next(data)
         weights = 1.0 + (COPY_WEIGHT - 1.0) * torch.isin(labels, copied) * (use_at(run.step, args.copy_steps) == 1)
-        for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
-            group["lr"] = group["peak_lr"] * lr_scale(run.step, args.steps, args.decay_steps)
         loss = weighted_loss(run.model, inputs, labels, weights)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-        for optimizer in run.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        run.step += 1
-        run.tokens_seen += int((inputs != SPECIAL_TOKENS.index(PAD)).sum())
-        update_average(run.average, run.model, run.step)
+        run.learn(loss, inputs, lr_scale(run.step, args.steps, args.decay_steps))
         mean = loss.item() if mean is None else 0.97 * mean + 0.03 * loss.item()
         progress.update()
         progress.set_postfix(loss=f"{mean:.4f}", tokens=f"{run.tokens_seen / 1e6:.2f}M", refresh=False)

@@ -2,7 +2,7 @@
 //!
 //! Members are taken away for good where still no value satisfies what is left; what has to stay is looked into. It runs for
 //! schemas that are refused anyway.
-use crate::error::ErrorKind;
+use crate::error::{pointer_step, ErrorKind};
 use crate::machine::SchemaMachine;
 use crate::options::SchemaOptions;
 use serde_json::Value;
@@ -48,7 +48,7 @@ pub(crate) fn conflict(schema: &Value, options: &SchemaOptions) -> Vec<Place> {
             if reduction.spares(&place, &key) {
                 continue;
             }
-            let inner = format!("{place}/{}", key.replace('~', "~0").replace('/', "~1"));
+            let inner = format!("{place}/{}", pointer_step(&key));
             if reduction.holds_schemas(&inner, &key) {
                 open.push(inner);
             } else if reduction.in_array(&place).is_none() && !NEUTRAL.contains(&key.as_str()) {
@@ -85,7 +85,8 @@ impl Reduction<'_> {
     /// Takes the member away if the schema still has no value. Branches of `anyOf` and the like stay: each has its own reason.
     fn spares(&mut self, place: &str, key: &str) -> bool {
         let is_branch = self.in_array(place).is_some() && !place.ends_with("/allOf");
-        if is_branch || NEUTRAL.contains(&key) || NEUTRAL.iter().any(|name| place.ends_with(&format!("/{name}"))) {
+        let is_definition = place.rsplit('/').next().is_some_and(|parent| NEUTRAL.contains(&parent));
+        if is_branch || is_definition || NEUTRAL.contains(&key) {
             return false;
         }
         let Some(before) = self.schema.pointer(place).cloned() else {

@@ -131,6 +131,11 @@ fn said(conflict: &[(String, String)]) -> String {
 
 impl std::error::Error for SchemaError {}
 
+/// A name as a step of a JSON pointer (RFC 6901, section 3).
+pub fn pointer_step(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// What became of one keyword.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -7,6 +7,7 @@ use crate::kinds::Kinds;
 use crate::machine::SchemaMachine;
 use crate::names::NameId;
 use crate::number::{Decimal, NumberFormula};
+use crate::sets::GrowingSets;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub struct ValueId(pub(crate) u32);
 pub(crate) struct SetId(u32);
 
 impl SetId {
-    pub const EMPTY: SetId = SetId(0);
+    pub const EMPTY: SetId = SetId(GrowingSets::<ValueId, CHUNK>::EMPTY);
 }
 
 /// A value; its parts have smaller ids.
@@ -38,20 +39,11 @@ pub(crate) enum Known {
 /// How many values a set lists before it refers to another set for the rest.
 const CHUNK: usize = 32;
 
-/// `base` (another set, shared) and the values beyond it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Set {
-    base: Option<SetId>,
-    /// Sorted, at most [`CHUNK`].
-    values: Box<[ValueId]>,
-}
-
 /// The interned values and sets.
 pub(crate) struct Values {
     list: Vec<Arc<Known>>,
     ids: FxHashMap<Arc<Known>, ValueId>,
-    sets: Vec<Set>,
-    set_ids: FxHashMap<Set, SetId>,
+    sets: GrowingSets<ValueId, CHUNK>,
     constants: FxHashMap<ValueId, FormulaId>,
     members_of: FxHashMap<SetId, FormulaId>,
     num_bytes: usize,
@@ -59,20 +51,14 @@ pub(crate) struct Values {
 
 impl Values {
     pub fn new() -> Values {
-        let mut values = Values {
+        Values {
             list: Vec::new(),
             ids: FxHashMap::default(),
-            sets: Vec::new(),
-            set_ids: FxHashMap::default(),
+            sets: GrowingSets::new(),
             constants: FxHashMap::default(),
             members_of: FxHashMap::default(),
             num_bytes: 0,
-        };
-        values.intern_set(Set {
-            base: None,
-            values: Box::default(),
-        });
-        values
+        }
     }
 
     /// The value with this id.
@@ -97,35 +83,13 @@ impl Values {
         id
     }
 
-    fn intern_set(&mut self, set: Set) -> SetId {
-        if let Some(&id) = self.set_ids.get(&set) {
-            return id;
-        }
-        self.num_bytes += 8 * set.values.len() + 96;
-        let id = SetId(self.sets.len() as u32);
-        self.sets.push(set.clone());
-        self.set_ids.insert(set, id);
-        id
-    }
-
     /// The set with one more value. Cost: linear in [`CHUNK`].
     pub fn with(&mut self, set: SetId, value: ValueId) -> SetId {
-        let old = &self.sets[set.0 as usize];
-        let (base, mut values) = match old.values.len() {
-            CHUNK => (Some(set), Vec::new()),
-            _ => (old.base, old.values.to_vec()),
-        };
-        if let Err(at) = values.binary_search(&value) {
-            values.insert(at, value);
-        }
-        self.intern_set(Set {
-            base,
-            values: values.into(),
-        })
+        SetId(self.sets.with(set.0, value))
     }
 
     pub fn memory_usage(&self) -> usize {
-        self.num_bytes + 16 * (self.constants.len() + self.members_of.len())
+        self.num_bytes + self.sets.memory_usage() + 16 * (self.constants.len() + self.members_of.len())
     }
 }
 
@@ -242,11 +206,7 @@ impl SchemaMachine {
 
     /// The formula of membership. Cost: linear in the last chunk and the number of chunks.
     pub(crate) fn one_of_set(&mut self, set: SetId) -> FormulaId {
-        let (mut chunks, mut next) = (Vec::new(), Some(set));
-        while let Some(id) = next {
-            chunks.push(id);
-            next = self.values.sets[id.0 as usize].base;
-        }
+        let chunks: Vec<SetId> = self.values.sets.chunks(set.0).map(SetId).collect();
         // A base is a whole chunk, so its formula is that of its own values and those below it.
         let mut all = FormulaId::FALSE;
         for &id in chunks.iter().rev() {
@@ -264,7 +224,7 @@ impl SchemaMachine {
     }
 
     fn one_of_chunk(&mut self, set: SetId) -> FormulaId {
-        let values = self.values.sets[set.0 as usize].values.clone();
+        let values = self.values.sets.own(set.0).to_vec();
         let known: Vec<Arc<Known>> = values
             .iter()
             .map(|value| self.values.list[value.0 as usize].clone())

@@ -27,12 +27,13 @@ mod objects;
 mod options;
 mod scalars;
 mod search;
+mod sets;
 mod texts;
 mod texts_of;
 mod value_text;
 mod witness;
 
-pub use error::{Entry, ErrorKind, Problem, Report, SchemaError};
+pub use error::{pointer_step, Entry, ErrorKind, Problem, Report, SchemaError};
 pub use identity::ValueId;
 pub use kinds::Kinds;
 pub use limits::Limits;

@@ -1,4 +1,5 @@
 //! Member names: interned texts, sets of seen names, and shapes (the names that a record can tell apart).
+use crate::sets::GrowingSets;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ pub struct SeenId(pub u32);
 
 impl SeenId {
     /// No name seen.
-    pub const EMPTY: SeenId = SeenId(0);
+    pub const EMPTY: SeenId = SeenId(GrowingSets::<NameId, CHUNK>::EMPTY);
 }
 
 /// An interned [`Shape`].
@@ -30,35 +31,24 @@ pub struct Shape {
 /// How many names a seen set lists before it refers to another set for the rest.
 const CHUNK: usize = 48;
 
-/// `base` (another set, shared) and the names beyond it.
-struct Seen {
-    base: Option<SeenId>,
-    /// Sorted, at most [`CHUNK`].
-    names: Box<[NameId]>,
-}
-
 /// The interned names, seen sets and shapes.
 pub(crate) struct NameTable {
     texts: Vec<Arc<str>>,
     ids: FxHashMap<Arc<str>, NameId>,
-    seen: Vec<Seen>,
-    seen_ids: FxHashMap<(Option<SeenId>, Box<[NameId]>), SeenId>,
+    seen: GrowingSets<NameId, CHUNK>,
     shapes: Vec<Arc<Shape>>,
     shape_ids: FxHashMap<Box<[NameId]>, ShapeId>,
 }
 
 impl NameTable {
     pub fn new() -> NameTable {
-        let mut table = NameTable {
+        NameTable {
             texts: Vec::new(),
             ids: FxHashMap::default(),
-            seen: Vec::new(),
-            seen_ids: FxHashMap::default(),
+            seen: GrowingSets::new(),
             shapes: Vec::new(),
             shape_ids: FxHashMap::default(),
-        };
-        table.intern_seen(None, Box::default());
-        table
+        }
     }
 
     pub fn intern(&mut self, text: &str) -> NameId {
@@ -80,31 +70,9 @@ impl NameTable {
         &self.texts[name.0 as usize]
     }
 
-    fn intern_seen(&mut self, base: Option<SeenId>, names: Box<[NameId]>) -> SeenId {
-        if let Some(&id) = self.seen_ids.get(&(base, names.clone())) {
-            return id;
-        }
-        let id = SeenId(self.seen.len() as u32);
-        self.seen.push(Seen {
-            base,
-            names: names.clone(),
-        });
-        self.seen_ids.insert((base, names), id);
-        id
-    }
-
     /// The set with one more name. Cost: linear in [`CHUNK`].
     pub fn see(&mut self, seen: SeenId, name: NameId) -> SeenId {
-        let set = &self.seen[seen.0 as usize];
-        let (base, mut names) = if set.names.len() == CHUNK {
-            (Some(seen), Vec::new())
-        } else {
-            (set.base, set.names.to_vec())
-        };
-        if let Err(at) = names.binary_search(&name) {
-            names.insert(at, name);
-        }
-        self.intern_seen(base, names.into())
+        SeenId(self.seen.with(seen.0, name))
     }
 
     pub fn is_seen(&self, seen: SeenId, name: NameId) -> bool {
@@ -113,12 +81,7 @@ impl NameTable {
 
     /// The names of a set, in chunks of sorted ones.
     pub fn chunks(&self, seen: SeenId) -> impl Iterator<Item = &[NameId]> {
-        let mut next = Some(seen);
-        std::iter::from_fn(move || {
-            let set = &self.seen[next?.0 as usize];
-            next = set.base;
-            Some(&*set.names)
-        })
+        self.seen.chunks(seen.0).map(|chunk| self.seen.own(chunk))
     }
 
     pub fn seen_names(&self, seen: SeenId) -> Vec<NameId> {
@@ -151,9 +114,8 @@ impl NameTable {
 
     pub fn memory_usage(&self) -> usize {
         let texts: usize = self.texts.iter().map(|text| text.len() + 64).sum();
-        let seen: usize = self.seen.iter().map(|set| 8 * set.names.len() + 80).sum();
         let shapes: usize = self.shapes.iter().map(|shape| 48 * shape.names.len() + 64).sum();
-        texts + seen + shapes
+        texts + self.seen.memory_usage() + shapes
     }
 }
 

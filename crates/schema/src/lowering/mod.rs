@@ -13,7 +13,7 @@ mod uri;
 mod values;
 
 use crate::conflict::conflict;
-use crate::error::{Entry, ErrorKind, Problem, Report, SchemaError};
+use crate::error::{pointer_step, Entry, ErrorKind, Problem, Report, SchemaError};
 use crate::formula::{FormulaId, Node};
 use crate::machine::{AskId, SchemaMachine};
 use crate::options::{Draft, PropertyOrder, SchemaOptions};
@@ -396,7 +396,7 @@ impl<'m, 'v> Lowerer<'m, 'v> {
                     let _ = write!(out, "{}#", self.resources.get(*resource).uri);
                 }
                 Step::Name(name) => {
-                    let _ = write!(out, "/{}", name.replace('~', "~0").replace('/', "~1"));
+                    let _ = write!(out, "/{}", pointer_step(name));
                 }
                 Step::Index(index) => {
                     let _ = write!(out, "/{index}");

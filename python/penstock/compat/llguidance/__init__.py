@@ -13,9 +13,9 @@ Differences on purpose, each held by a test:
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
+from penstock.compat import _install
 from penstock.compat.llguidance.grammar import (
     GrammarFormat,
     StructTag,
@@ -99,11 +99,6 @@ def get_version() -> str:
 
 def install() -> None:
     """Let `import llguidance` find this module from here on, in this process. Raises RuntimeError where it is imported."""
-    real = sys.modules.get("llguidance")
-    if real is not None and real is not sys.modules[__name__]:
-        raise RuntimeError("llguidance is imported already; call install() before the host imports it")
     from penstock.compat.llguidance import numpy  # noqa: F401  hosts name it without importing it
 
-    for name, module in list(sys.modules.items()):
-        if name == __name__ or name.startswith(__name__ + "."):
-            sys.modules["llguidance" + name[len(__name__) :]] = module
+    _install.install(__name__)

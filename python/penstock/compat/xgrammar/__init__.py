@@ -17,9 +17,9 @@ Needs torch, Pydantic and transformers, as XGrammar does.
 
 from __future__ import annotations
 
-import sys
 from typing import Any, NoReturn
 
+from penstock.compat import _install
 from penstock.compat.xgrammar import config, contrib, exception, structural_tag, testing
 from penstock.compat.xgrammar.bitmask import (
     allocate_token_bitmask,
@@ -99,9 +99,4 @@ get_builtin_structural_tag = normalize_tool_choice = register_model_structural_t
 
 def install() -> None:
     """Let `import xgrammar` find this module from here on, in this process. Raises RuntimeError where XGrammar is imported."""
-    real = sys.modules.get("xgrammar")
-    if real is not None and real is not sys.modules[__name__]:
-        raise RuntimeError("xgrammar is imported already; call install() before the host imports it")
-    for name, module in list(sys.modules.items()):
-        if name == __name__ or name.startswith(__name__ + "."):
-            sys.modules["xgrammar" + name[len(__name__) :]] = module
+    _install.install(__name__)

@@ -8,7 +8,7 @@ use crate::ast::{Expr, ExprId};
 use crate::options::JsonOptions;
 use crate::schema_text::kinds_of;
 use penstock_automata::CharSet;
-use penstock_schema::Kinds;
+use penstock_schema::{pointer_step, Kinds};
 use serde_json::{json, Map, Value};
 use std::sync::Arc;
 
@@ -278,7 +278,7 @@ impl Reader<'_> {
         let (schema, options) = match refers(value) || tool.document.get("$schema").is_some() {
             false => (value.clone(), &tool.options),
             true => {
-                let step = name.replace('~', "~0").replace('/', "~1").replace('%', "%25");
+                let step = pointer_step(name).replace('%', "%25");
                 (
                     json!({"$ref": format!("{ADDRESS}#{}/properties/{step}", tool.pointer)}),
                     &tool.referring,

@@ -5,6 +5,7 @@ use crate::ast::{ExprId, Grammar, GrammarBuilder};
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
 use crate::options::JsonOptions;
 use penstock_automata::Limit;
+use penstock_schema::pointer_step;
 use serde_json::{Map, Value};
 
 /// How many mistakes of one tag are reported.
@@ -63,8 +64,7 @@ impl<'o> Reader<'o> {
 
     /// The JSON pointer of what is being read.
     pub fn pointer(&self) -> String {
-        let escaped = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
-        self.place.iter().map(escaped).collect()
+        self.place.iter().map(|step| format!("/{}", pointer_step(step))).collect()
     }
 
     fn note(&mut self, kind: GrammarErrorKind, message: String, hint: &str) {

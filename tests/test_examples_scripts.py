@@ -13,6 +13,7 @@ from typing import Literal
 
 import penstock
 import pytest
+from helpers.engine import accepts
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -56,11 +57,6 @@ def test_every_random_statement_prepares(script: str) -> None:
             if word in statement
         }
     assert len(seen) >= 6, seen
-
-
-def accepts(compiled: penstock.CompiledGrammar, text: str) -> bool:
-    matcher = penstock.Matcher(compiled)
-    return matcher.accept_bytes(text.encode()) and matcher.is_accepting()
 
 
 @pytest.mark.parametrize(
