@@ -29,7 +29,7 @@ build: $(VENV)/.core
 test: test-rust test-python ## install what the tests need, build, run all tests
 
 test-rust: $(VENV)/.tools
-	cargo test $(CARGO_FLAGS) --release
+	cargo test $(CARGO_FLAGS) --profile checks
 
 # The lint tools belong to it: a test runs mypy's stubtest.
 test-python: $(VENV)/.core $(VENV)/.test $(VENV)/.lint
