@@ -6,8 +6,7 @@ engines of your own. Heavy parts are imported when they are first named: `import
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from penstock import errors
 from penstock._core import (
@@ -21,6 +20,7 @@ from penstock._core import (
     accept_next_tokens,
     fill_next_token_bitmasks,
 )
+from penstock._lazy import attach
 from penstock.errors import (
     DeadEndError,
     DraftMismatchError,
@@ -40,7 +40,7 @@ from penstock.errors import (
 )
 
 if TYPE_CHECKING:
-    from penstock import adapters, decoding, drafting, models, rewards, tools
+    from penstock import adapters, compat, decoding, drafting, models, rewards, testing, tools, types
     from penstock.bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
     from penstock.generator import Generator
     from penstock.result import Done, PartialValue, Result, TextDelta
@@ -49,24 +49,32 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Call": "types",
-    "Choice": "types",
-    "Done": "result",
-    "Ebnf": "types",
-    "Generator": "generator",
-    "JsonSchema": "types",
-    "Lark": "types",
-    "PartialValue": "result",
-    "Regex": "types",
-    "Result": "result",
-    "Sampling": "sampling",
-    "StructuralTag": "types",
-    "TextDelta": "result",
-    "allocate_token_bitmask": "bitmask",
-    "apply_token_bitmask_inplace": "bitmask",
+_HOMES: dict[str, str | None] = {
+    "Call": "penstock.types",
+    "Choice": "penstock.types",
+    "Done": "penstock.result",
+    "Ebnf": "penstock.types",
+    "Generator": "penstock.generator",
+    "JsonSchema": "penstock.types",
+    "Lark": "penstock.types",
+    "PartialValue": "penstock.result",
+    "Regex": "penstock.types",
+    "Result": "penstock.result",
+    "Sampling": "penstock.sampling",
+    "StructuralTag": "penstock.types",
+    "TextDelta": "penstock.result",
+    "allocate_token_bitmask": "penstock.bitmask",
+    "apply_token_bitmask_inplace": "penstock.bitmask",
+    "adapters": None,
+    "compat": None,
+    "decoding": None,
+    "drafting": None,
+    "models": None,
+    "rewards": None,
+    "testing": None,
+    "tools": None,
+    "types": None,
 }
-_MODULES = ("adapters", "decoding", "drafting", "models", "rewards", "tools")
 
 __all__ = [
     "Call",
@@ -108,26 +116,16 @@ __all__ = [
     "adapters",
     "allocate_token_bitmask",
     "apply_token_bitmask_inplace",
+    "compat",
     "decoding",
     "drafting",
     "errors",
     "fill_next_token_bitmasks",
     "models",
     "rewards",
+    "testing",
     "tools",
+    "types",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        value = getattr(importlib.import_module(f"penstock.{_HOMES[name]}"), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f"penstock.{name}")
-    else:
-        raise AttributeError(f"module 'penstock' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+from penstock._lazy import attach
+
+if TYPE_CHECKING:
+    from penstock.decoding.context import Context, Growth
+    from penstock.decoding.draft_model import ModelDrafter
+    from penstock.decoding.drafter import Drafter, DraftSession
+    from penstock.decoding.engine import Engine, Job, Strategy
+    from penstock.decoding.lookahead import Lookahead
+    from penstock.decoding.sequence import Sequence
+    from penstock.decoding.strategies.best_of import Beam, BestOf
+    from penstock.decoding.strategies.cdlh import Cdlh
+    from penstock.decoding.strategies.cdsl import Cdsl
+    from penstock.decoding.strategies.cdsl_tree import CdslTree
+    from penstock.decoding.strategies.plain import plain
 
 _HOMES = {
-    "Beam": "strategies.best_of",
-    "BestOf": "strategies.best_of",
-    "Cdlh": "strategies.cdlh",
-    "Cdsl": "strategies.cdsl",
-    "CdslTree": "strategies.cdsl_tree",
-    "Context": "context",
-    "DraftSession": "drafter",
-    "Drafter": "drafter",
-    "Engine": "engine",
-    "Growth": "context",
-    "Job": "engine",
-    "Lookahead": "lookahead",
-    "ModelDrafter": "draft_model",
-    "Sequence": "sequence",
-    "Strategy": "engine",
-    "plain": "strategies.plain",
+    "Beam": "penstock.decoding.strategies.best_of",
+    "BestOf": "penstock.decoding.strategies.best_of",
+    "Cdlh": "penstock.decoding.strategies.cdlh",
+    "Cdsl": "penstock.decoding.strategies.cdsl",
+    "CdslTree": "penstock.decoding.strategies.cdsl_tree",
+    "Context": "penstock.decoding.context",
+    "DraftSession": "penstock.decoding.drafter",
+    "Drafter": "penstock.decoding.drafter",
+    "Engine": "penstock.decoding.engine",
+    "Growth": "penstock.decoding.context",
+    "Job": "penstock.decoding.engine",
+    "Lookahead": "penstock.decoding.lookahead",
+    "ModelDrafter": "penstock.decoding.draft_model",
+    "Sequence": "penstock.decoding.sequence",
+    "Strategy": "penstock.decoding.engine",
+    "plain": "penstock.decoding.strategies.plain",
 }
 
 __all__ = [
@@ -43,10 +57,4 @@ __all__ = [
     "plain",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -7,8 +7,16 @@ these classes follow is printed in `decoding/drafter.py`. Nothing in this folder
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+from penstock._lazy import attach
+
+if TYPE_CHECKING:
+    from penstock.decoding.draft_model import ModelDrafter
+    from penstock.drafting.grammar import GrammarDrafter
+    from penstock.drafting.recycling import Fallback, RecyclingDrafter
+    from penstock.drafting.retrieval import RetrievalDrafter
+    from penstock.drafting.trie import TrieDrafter
 
 _HOMES = {
     "Fallback": "penstock.drafting.recycling",
@@ -21,10 +29,4 @@ _HOMES = {
 
 __all__ = ["Fallback", "GrammarDrafter", "ModelDrafter", "RecyclingDrafter", "RetrievalDrafter", "TrieDrafter"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -8,10 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from penstock._lazy import attach
+
 if TYPE_CHECKING:
     from penstock.models.model import Model
 
 __all__ = ["Model", "from_transformers", "load", "tiny"]
+
+__getattr__, __dir__ = attach(__name__, {"Model": "penstock.models.model"})
 
 
 def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) -> Model:
@@ -76,11 +80,3 @@ def tiny(backend: Literal["numpy", "transformers"] = "numpy") -> Model:
     from penstock.models import bundled
 
     return bundled.load(backend)
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Model":
-        from penstock.models.model import Model
-
-        return Model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,21 +6,31 @@ imports the decoding loop or a grammar: `Cdlh`, `Cdsl`, `CdslTree` and `BestOf` 
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+from penstock._lazy import attach
+
+if TYPE_CHECKING:
+    from penstock.rewards.classifier import Classifier
+    from penstock.rewards.json_field import JsonField
+    from penstock.rewards.keywords import KeywordCoverage
+    from penstock.rewards.reward import Reward, RewardPrompt
+    from penstock.rewards.run import RewardRun
+    from penstock.rewards.text import Function, RegexCount, TextReward, TextState
+    from penstock.rewards.weighted import Weighted
 
 _HOMES = {
-    "Classifier": "classifier",
-    "Function": "text",
-    "JsonField": "json_field",
-    "KeywordCoverage": "keywords",
-    "RegexCount": "text",
-    "Reward": "reward",
-    "RewardPrompt": "reward",
-    "RewardRun": "run",
-    "TextReward": "text",
-    "TextState": "text",
-    "Weighted": "weighted",
+    "Classifier": "penstock.rewards.classifier",
+    "Function": "penstock.rewards.text",
+    "JsonField": "penstock.rewards.json_field",
+    "KeywordCoverage": "penstock.rewards.keywords",
+    "RegexCount": "penstock.rewards.text",
+    "Reward": "penstock.rewards.reward",
+    "RewardPrompt": "penstock.rewards.reward",
+    "RewardRun": "penstock.rewards.run",
+    "TextReward": "penstock.rewards.text",
+    "TextState": "penstock.rewards.text",
+    "Weighted": "penstock.rewards.weighted",
 }
 
 __all__ = [
@@ -37,10 +47,4 @@ __all__ = [
     "Weighted",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = attach(__name__, _HOMES)
