@@ -53,6 +53,10 @@ FLAT: dict[str, tuple[dict[str, Any], list[str]]] = {
     "reference": ({"$ref": "#/$defs/x", "$defs": {"x": {"properties": {"b": True, "a": True}, "required": ["a"]}}}, ["b", "a"]),
     "dependent": ({"properties": {"b": True, "a": True}, "dependentRequired": {"a": ["b"]}}, ["b", "a"]),
     "dependent on later": ({"properties": {"b": True, "a": True}, "dependentRequired": {"b": ["a"], "a": ["c"]}}, ["b", "a"]),
+    "condition": (
+        {"if": {"properties": {"a": {"const": 1}}}, "then": {"properties": {"b": True}}, "else": {"required": ["c"]}},
+        ["a", "b"],
+    ),
     "unevaluated": (
         {"anyOf": [{"properties": {"b": True}}, {"properties": {"a": {"const": 1}}}], "unevaluatedProperties": False},
         ["b", "a"],

@@ -70,7 +70,8 @@ impl<'v> Lowerer<'_, 'v> {
         names
     }
 
-    /// The schemas that a schema applies to its own value, those apart that only judge it.
+    /// The schemas that a schema applies to its own value, those apart that only judge it. A condition counts: what it looks at
+    /// is best written before what depends on it.
     fn applied(&mut self, k: &Keywords<'v>, at: Place) -> Vec<(&'v Value, ScopeId)> {
         let mut out = Vec::new();
         let dynamic = k.dynamic_ref.filter(|_| at.draft == Draft::Draft202012);
@@ -86,7 +87,7 @@ impl<'v> Lowerer<'_, 'v> {
         let lists = lists.into_iter().flatten().filter_map(Value::as_array).flatten();
         let maps = [k.dependent_schemas, k.dependencies].into_iter().flatten();
         let maps = maps.filter_map(Value::as_object).flat_map(|map| map.values());
-        let all = lists.chain([k.then, k.else_].into_iter().flatten()).chain(maps);
+        let all = lists.chain([k.if_, k.then, k.else_].into_iter().flatten()).chain(maps);
         out.extend(all.map(|schema| (schema, at.scope)));
         out
     }

@@ -94,7 +94,7 @@ def _from_schema(schema: Any) -> penstock.Grammar:
         if options.get(name) is not None:
             raise _refused(f"`{name}`", "leave it out; whitespace is bounded, and strings may use every escape of JSON")
     separators = (options.get("item_separator") or ",", options.get("key_separator") or ":")
-    named: dict[str, Any] = {"strict": not options.get("lenient", False)}
+    named: dict[str, Any] = {"strict": not options.get("lenient", False), "property_order": "schema"}
     if options.get("whitespace_flexible") is False:
         named["separators"] = separators
     elif separators != (",", ":"):
@@ -109,7 +109,7 @@ _READERS: dict[str, Any] = {
     "lark_grammar": penstock.Grammar.from_lark,
     "regex": lambda pattern: penstock.Grammar.from_regex(pattern, dialect="rust"),
     "ebnf": penstock.Grammar.from_ebnf,
-    "structural_tag": penstock.Grammar.from_structural_tag,
+    "structural_tag": lambda tag: penstock.Grammar.from_structural_tag(tag, property_order="schema"),
 }
 
 

@@ -7,7 +7,7 @@ Differences on purpose, each held by a test:
 
 - Every keyword of a JSON Schema is enforced exactly or refused (`RefusedError`, a RuntimeError); XGrammar drops some.
 - Special tokens of a tokenizer are symbols, never text. Whitespace between JSON symbols is bounded.
-- Members come in any order, as JSON has it; also with `any_order=True` required ones are required, and none comes twice.
+- Members come in the schema's order, or in any with `any_order=True`; then, too, required ones are required, none comes twice.
 - A token is accepted exactly when the mask allows it, stop tokens included.
 - Not here, and refused by name: options of rules in EBNF but for `lazy` and `max_chars`, model-specific tags,
   `debug_print`, captures, the parts of `testing` that look inside the parser.

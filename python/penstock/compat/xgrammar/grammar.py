@@ -90,13 +90,15 @@ class Grammar:
 
     @staticmethod
     def from_structural_tag(*args: Any, **kwargs: Any) -> Grammar:
-        """Read a structural tag (object, JSON text or dict), or tags and triggers of the old form. Its schemas are closed.
+        """Read a structural tag (object, JSON text or dict), or tags and triggers of the old form.
+
+        Its schemas are closed, and members come in their order unless a format says `any_order`.
 
         Raises InvalidJSONError, InvalidStructuralTagError; what Penstock does not read is a RefusedTagError, which is one, too.
         """
         value = closed_tag(tag_value(*args, **kwargs))
         with as_runtime_errors(RefusedTagError):
-            return Grammar(penstock.Grammar.from_structural_tag(value))
+            return Grammar(penstock.Grammar.from_structural_tag(value, property_order="schema"))
 
     @staticmethod
     def builtin_json_grammar() -> Grammar:

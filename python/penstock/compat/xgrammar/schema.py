@@ -3,7 +3,8 @@
 any_whitespace=True              whitespace="flexible": bounded, so that no model writes spaces for ever
 any_whitespace=False             indent and separators, as json.dumps has them
 strict_mode=True                 the schema is closed: `closed_schema`
-any_order                        members in any order either way; required ones are required, and none comes twice
+any_order=False                  property_order="schema": members in the schema's order, others after them
+any_order=True                   property_order="any"; required members are still required, and none comes twice
 max_whitespace_cnt               max_whitespace, with any_whitespace=True
 """
 
@@ -50,7 +51,7 @@ def json_options(
     """Return the options for `penstock.Grammar.from_json_schema`. Raises RefusedError."""
     if max_whitespace_cnt is not None and max_whitespace_cnt < 1:
         raise RefusedError(f"`max_whitespace_cnt` is `{max_whitespace_cnt}`; give a positive number, or any_whitespace=False")
-    options: dict[str, Any] = {"property_order": "any"}
+    options: dict[str, Any] = {"property_order": "any" if any_order else "schema"}
     if any_whitespace:
         return {**options, "max_whitespace": max_whitespace_cnt}
     if indent is not None:
