@@ -302,6 +302,28 @@ def test_a_batch_of_tokens_is_its_rows(num_rows: int) -> None:
                 assert mask_of(matcher, VOCABULARY.size) == mask_of(twin, VOCABULARY.size)
 
 
+def test_a_batch_that_is_spread_over_threads() -> None:
+    """So many rows of so many ids, over several grammars, are shared out; row by row nothing differs."""
+    vocab = [bytes([byte]) for byte in range(256)] + [b""]
+    info = penstock.TokenizerInfo(vocab, stop_token_ids=[256], special_token_ids=[256], vocab_size=131_072)
+    compiler = penstock.GrammarCompiler(info)
+    texts = ['root ::= "a"{1,40} "b"', "root ::= [a-d]{1,40}", 'root ::= "a" root "c" | "b"']
+    grammars = [compiler.compile_ebnf(text) for text in texts]
+    matchers = [penstock.Matcher(grammars[row % 3]) for row in range(600)]
+    bitmask = penstock.allocate_token_bitmask(len(matchers), info.vocab_size)
+    for step in range(3):
+        assert penstock.fill_next_token_bitmasks(matchers, bitmask) == [True] * 600
+        single = penstock.allocate_token_bitmask(3, info.vocab_size)
+        for row, grammar in enumerate(grammars):
+            matcher = penstock.Matcher(grammar)
+            assert matcher.accept_tokens([ord("a")] * step) == step
+            matcher.fill_next_token_bitmask(single, row)
+        assert np.array_equal(bitmask, np.tile(single, (200, 1)))
+        tokens = [ord("a") if row else ord("z") for row in range(600)]
+        assert penstock.accept_next_tokens(matchers, tokens) == [row > 0 for row in range(600)]
+        assert matchers[0].accept_token(ord("a"))
+
+
 def test_a_batch_of_tokens_needs_one_for_each() -> None:
     matchers = [penstock.Matcher(next(iter(compiled_grammars().values())))]
     with pytest.raises(ValueError, match="`2` tokens for `1` matchers"):

@@ -379,7 +379,8 @@ class Matcher:
 
         Token t is bit t % 32 of word t // 32. Every word of the row is written. False: all ids are allowed, so nothing needs
         to be masked. Raises MatcherStateError (`bitmask_shape`, `terminated`), LimitError; the row is then of no use.
-        Cost: about a microsecond for a mask that was made before; the GIL is released while a new one is made.
+        Cost: about a microsecond for a mask that was made before, without a lock on the grammar after `accept_token`, which
+        looked it up; the GIL is released while a new one is made.
         """
 
     def fill_draft_tree_bitmask(self, bitmask: Any, tree: DraftTree, row: int = 0) -> None:
@@ -439,8 +440,8 @@ def fill_next_token_bitmasks(
 ) -> list[bool | PenstockError]:
     """Fill row `rows[i]` of `bitmask` (default `i`) for `matchers[i]`, in one call for a batch.
 
-    Masks that must be made, and 64 rows and more, are spread over native threads, which start at the first need and again
-    in a forked child.
+    Masks that must be made, and rows of more than 8 MiB together, are spread over native threads, one grammar each; they
+    start at the first need and again in a forked child.
 
     Rows are independent: the answer holds, for each matcher, what its `fill_next_token_bitmask` would have returned, or the
     error that it would have raised. Raises ValueError for rows that are too few, outside the bitmask or named twice,

@@ -9,6 +9,7 @@ use penstock_automata::{CharSet, Limit, RegexId, Regexes};
 use penstock_grammar::{lower_with, Grammar, GrammarError, JsonOptions, LowerLimits, Lowered, Specials, Symbol};
 use penstock_schema::{Report, SchemaError, SchemaMachine};
 use penstock_tokens::TokenizerInfo;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why a grammar cannot be compiled.
@@ -55,6 +56,8 @@ pub struct CompiledGrammar {
     pub(crate) info: Arc<TokenizerInfo>,
     pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) shared: Mutex<Shared>,
+    /// As many masks as there are behind the lock, or fewer for a moment.
+    num_masks: AtomicUsize,
     grammar: Grammar,
 }
 
@@ -110,6 +113,7 @@ impl CompiledGrammar {
                 core,
                 masks: Masks::default(),
             }),
+            num_masks: AtomicUsize::new(0),
             grammar: grammar.clone(),
         })
     }
@@ -154,6 +158,16 @@ impl CompiledGrammar {
     pub fn mask_counts(&self) -> (usize, u64) {
         let shared = self.lock();
         (shared.masks.num_leaves(), shared.masks.num_misses)
+    }
+
+    /// How many masks are remembered, without waiting for the lock.
+    pub(crate) fn num_masks(&self) -> usize {
+        self.num_masks.load(Ordering::Relaxed)
+    }
+
+    /// Tells those who do not take the lock.
+    pub(crate) fn count_masks(&self, count: usize) {
+        self.num_masks.store(count, Ordering::Relaxed);
     }
 
     /// A panic elsewhere leaves only memo tables behind, each entry of which is written after it was computed.

@@ -6,7 +6,7 @@
 use crate::compiled::Shared;
 use crate::control::{Config, Control, Gap, Key, Text, LITERAL_GAPS};
 use crate::core::has_byte;
-use crate::matcher::is_complete;
+use crate::mask::is_complete;
 use crate::run::{Configs, Frontier, Run};
 use crate::stack::{Container, Frame, FrameId, Stack};
 use crate::text::Partial;

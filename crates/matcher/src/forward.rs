@@ -2,7 +2,7 @@
 use crate::compiled::{CompiledGrammar, Shared};
 use crate::control::{Config, Control, Gap};
 use crate::core::{has_byte, ByteSet};
-use crate::matcher::is_complete;
+use crate::mask::is_complete;
 use crate::run::{Configs, Run};
 use crate::stack::Stack;
 use crate::text::Partial;

@@ -5,7 +5,7 @@
 //! Reading order, bottom up: `text` (characters out of bytes), `stack` (what is open), `control` (where the text stands),
 //! `core` (what is shared and lazily grown), `question` and `run` (what may be learned of a frame, and how it is noted),
 //! `json` and `rules` (one byte), `vocabulary` (tables of the tokens), `walk` and `dense` (which tokens can be read),
-//! `masks` (remembering them), `origin` and `saved` (where they were needed, in a file), `ahead` (making them early), `forward` (what must come), `completion` (a way to the end), `compiled`, `matcher`.
+//! `masks` (remembering them), `mask` (of one state), `origin` and `saved` (where they were needed, in a file), `ahead` (making them early), `forward` (what must come), `completion` (a way to the end), `compiled`, `matcher`.
 mod ahead;
 mod chars;
 mod compiled;
@@ -15,6 +15,7 @@ mod core;
 mod dense;
 mod forward;
 mod json;
+mod mask;
 mod masks;
 mod matcher;
 mod origin;

@@ -3,10 +3,10 @@ use crate::compiled::{CompiledGrammar, Shared};
 use crate::completion;
 use crate::control::{Config, Control};
 use crate::forward;
-use crate::masks::Pick;
+use crate::mask::{find_mask, is_complete, Mask};
 use crate::origin::{Move, PlaceId, Places, FAR, MAX_PATH};
 use crate::run::{Configs, Run};
-use crate::stack::{FrameId, Mark, Stack};
+use crate::stack::{Mark, Stack};
 use crate::text::Partial;
 use penstock_automata::Limit;
 use penstock_grammar::Symbol;
@@ -100,6 +100,21 @@ impl Family {
         Ok(next.map(|(configs, terminated)| self.push(state, configs, terminated, Move::Token(token))))
     }
 
+    /// What can be said of the mask of a state without making one.
+    fn look_up(&mut self, compiled: &CompiledGrammar, shared: &mut Shared, state: StateId) -> Ready {
+        let Family { stack, states, .. } = self;
+        let state = &states[state.0 as usize];
+        if state.terminated {
+            return Ready::Unknown;
+        }
+        match find_mask(compiled, shared, stack, &state.configs, false) {
+            Ok(Some(mask)) => Ready::Found(mask),
+            Ok(None) => Ready::Missing(shared.masks.num_leaves()),
+            // The fill will say so.
+            Err(_) => Ready::Unknown,
+        }
+    }
+
     fn push(&mut self, before: StateId, configs: Configs, terminated: bool, moved: Move) -> StateId {
         let num_tokens = self.states[before.0 as usize].num_tokens + 1;
         let mark = self.stack.mark();
@@ -139,11 +154,23 @@ impl Family {
     }
 }
 
+/// What a matcher knows of the mask of its present state.
+enum Ready {
+    /// Nothing.
+    Unknown,
+    /// It was not remembered when the grammar had made so many masks.
+    Missing(usize),
+    /// It only has to be written.
+    Found(Mask),
+}
+
 /// The state of one output. Forks share frames and states, so a fork costs nothing and a rollback walks back over states.
 pub struct Matcher {
     compiled: Arc<CompiledGrammar>,
     family: Arc<Mutex<Family>>,
     state: StateId,
+    /// Goes with `state`: state ids are given out again, so whoever sets one sets the other ([`Matcher::go_to`]).
+    ready: Ready,
 }
 
 impl Matcher {
@@ -172,6 +199,7 @@ impl Matcher {
             compiled,
             family,
             state: StateId(0),
+            ready: Ready::Unknown,
         })
     }
 
@@ -185,15 +213,33 @@ impl Matcher {
         self.family.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads one token. `false` changes nothing: the mask does not allow it.
+    fn go_to(&mut self, state: StateId) {
+        self.state = state;
+        self.ready = Ready::Unknown;
+    }
+
+    /// Reads one token. `false` changes nothing: the mask does not allow it. The mask that follows is looked up while the
+    /// grammar is locked anyway, so that the next fill only has to write it.
     ///
     /// # Errors
     /// [`MatcherError::Terminated`], [`MatcherError::TokenOutOfRange`], [`MatcherError::Limit`].
     pub fn accept_token(&mut self, token: TokenId) -> Result<bool, MatcherError> {
         let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shared = self.compiled.lock();
-        let next = family.accept_token(&self.compiled, &mut shared, self.state, token)?;
-        self.state = next.unwrap_or(self.state);
+        let Some(next) = family.accept_token(&self.compiled, &mut shared, self.state, token)? else {
+            return Ok(false);
+        };
+        self.state = next;
+        self.ready = family.look_up(&self.compiled, &mut shared, next);
+        Ok(true)
+    }
+
+    /// [`Matcher::accept_token`] where no fill follows.
+    fn accept_only(&mut self, token: TokenId) -> Result<bool, MatcherError> {
+        let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = family.accept_token(&self.compiled, &mut self.compiled.lock(), self.state, token)?;
+        drop(family);
+        next.into_iter().for_each(|state| self.go_to(state));
         Ok(next.is_some())
     }
 
@@ -207,11 +253,11 @@ impl Matcher {
             if taken > 0 && self.is_terminated() {
                 return Ok(taken);
             }
-            match self.accept_token(token) {
+            match self.accept_only(token) {
                 Ok(true) => {}
                 Ok(false) => return Ok(taken),
                 Err(error) => {
-                    self.state = start;
+                    self.go_to(start);
                     self.forget_unreachable();
                     return Err(error);
                 }
@@ -230,7 +276,7 @@ impl Matcher {
         }
         let start = self.state;
         let taken = self.accept_tokens(tokens);
-        self.state = start;
+        self.go_to(start);
         self.forget_unreachable();
         taken
     }
@@ -250,7 +296,7 @@ impl Matcher {
         let Some(configs) = next else { return Ok(false) };
         let state = family.push(self.state, configs, false, Move::Bytes(bytes.into()));
         drop(family);
-        self.state = state;
+        self.go_to(state);
         Ok(true)
     }
 
@@ -279,13 +325,17 @@ impl Matcher {
                 needed,
             });
         }
+        match &self.ready {
+            Ready::Found(mask) => return Ok(Some(mask.write(&self.compiled, row))),
+            Ready::Missing(count) if !may_make && *count == self.compiled.num_masks() => return Ok(None),
+            _ => {}
+        }
         let Some(mask) = self.find_mask(may_make)? else {
             return Ok(None);
         };
-        mask.write(&self.compiled, row);
-        // Special tokens are never part of ordinary text, so a full mask is nearly impossible: look at one word first.
-        let vocab_size = self.compiled.info.vocab_size();
-        Ok(Some(row[0] != u32::MAX || !bitmask::is_full(row, vocab_size)))
+        let masked = mask.write(&self.compiled, row);
+        self.ready = Ready::Found(mask);
+        Ok(Some(masked))
     }
 
     /// Writes the mask of this state; the numbers of the remembered masks it is made of.
@@ -294,7 +344,7 @@ impl Matcher {
             return Ok(SmallVec::new());
         };
         mask.write(&self.compiled, row);
-        Ok(mask.picks.iter().map(Pick::id).collect())
+        Ok(mask.ids())
     }
 
     /// Where this state stands and what its top frames hold, without what lies below them.
@@ -336,6 +386,7 @@ impl Matcher {
         if shared.masks.lacks_origins() {
             let place = family.place_of(self.state, &mut shared.masks.places);
             shared.masks.note_origin(place);
+            self.compiled.count_masks(shared.masks.num_leaves());
         }
         Ok(found?)
     }
@@ -359,7 +410,7 @@ impl Matcher {
                 state = family.states[state.0 as usize].before;
             }
         }
-        self.state = state;
+        self.go_to(state);
         self.forget_unreachable();
         Ok(())
     }
@@ -370,12 +421,13 @@ impl Matcher {
             compiled: self.compiled.clone(),
             family: self.family.clone(),
             state: self.state,
+            ready: Ready::Unknown,
         }
     }
 
     /// Back to the start of the output.
     pub fn reset(&mut self) {
-        self.state = StateId(0);
+        self.go_to(StateId(0));
         self.forget_unreachable();
     }
 
@@ -492,7 +544,7 @@ impl Matcher {
                 let Some(parent) = states[tree.parents()[node] as usize] else {
                     return Ok(());
                 };
-                self.state = parent;
+                self.go_to(parent);
                 let readable = !self.is_terminated() && self.accept_draft(tree.token_ids()[node])?;
                 if !readable {
                     return Ok(());
@@ -503,14 +555,14 @@ impl Matcher {
             }
             Ok(())
         });
-        self.state = start;
+        self.go_to(start);
         self.forget_unreachable();
         outcome
     }
 
     /// A drafted token: whatever is no token at all, or nests too deep, is a token that cannot be read.
     fn accept_draft(&mut self, token: i32) -> Result<bool, MatcherError> {
-        match self.accept_token(token as u32) {
+        match self.accept_only(token as u32) {
             Err(MatcherError::TokenOutOfRange { .. }) => Ok(false),
             Err(MatcherError::Limit(limit)) if limit.name == "max_nesting" => Ok(false),
             other => other,
@@ -626,90 +678,5 @@ fn symbol_holds(symbol: &Symbol, token: TokenId, compiled: &CompiledGrammar) -> 
         Symbol::Tokens(ids) => ids.contains(&token),
         Symbol::ExcludeTokens(ids) => !ids.contains(&token) && (token as usize) < compiled.info.vocab_size(),
         _ => false,
-    }
-}
-
-/// Whether the output may end in one of these configurations.
-pub(crate) fn is_complete(shared: &mut Shared, configs: &[Config]) -> bool {
-    configs.iter().any(|config| match config.control {
-        _ if config.frame != FrameId::BOTTOM => false,
-        Control::Done => true,
-        Control::Number { state, .. } => shared.core.schemas.numbers.is_complete(state),
-        Control::Rule {
-            term,
-            partial: Partial::None,
-        } => shared.core.schemas.regexes.is_nullable(term),
-        _ => false,
-    })
-}
-
-/// The mask of a state, to be written without any lock: the union over its configurations, the token symbols that its rules
-/// take, and the stop tokens where the output may end.
-struct Mask {
-    picks: SmallVec<[Pick; 1]>,
-    symbols: Vec<Symbol>,
-    complete: bool,
-}
-
-impl Mask {
-    fn write(&self, compiled: &CompiledGrammar, row: &mut [u32]) {
-        match &self.picks[..] {
-            [only] => only.write(&compiled.vocabulary, row),
-            several => {
-                bitmask::clear_all(row);
-                let mut one = vec![0; row.len()];
-                for pick in several {
-                    pick.write(&compiled.vocabulary, &mut one);
-                    bitmask::or(row, &one);
-                }
-            }
-        }
-        self.symbols.iter().for_each(|symbol| set_symbol(symbol, compiled, row));
-        if self.complete {
-            bitmask::set_ids(row, compiled.info.stop_token_ids());
-        }
-    }
-}
-
-fn find_mask(
-    compiled: &CompiledGrammar,
-    shared: &mut Shared,
-    stack: &mut Stack,
-    configs: &[Config],
-    may_make: bool,
-) -> Result<Option<Mask>, Limit> {
-    let mut mask = Mask {
-        picks: SmallVec::new(),
-        symbols: Vec::new(),
-        complete: is_complete(shared, configs),
-    };
-    let Shared { core, masks } = shared;
-    let mut run = Run::new(core, stack);
-    for config in configs {
-        match masks.pick(&mut run, (&compiled.vocabulary, &compiled.info), *config, may_make)? {
-            Some(pick) => mask.picks.push(pick),
-            None => return Ok(None),
-        }
-        if let Control::Rule {
-            term,
-            partial: Partial::None,
-        } = config.control
-        {
-            mask.symbols.extend(run.token_edges(term).into_iter().map(|edge| edge.0));
-        }
-    }
-    Ok(Some(mask))
-}
-
-fn set_symbol(symbol: &Symbol, compiled: &CompiledGrammar, row: &mut [u32]) {
-    match symbol {
-        Symbol::Tokens(ids) => bitmask::set_ids(row, ids),
-        Symbol::ExcludeTokens(ids) => {
-            let mut all = vec![0; row.len()];
-            bitmask::fill(&mut all, compiled.info.vocab_size());
-            bitmask::clear_ids(&mut all, ids);
-            bitmask::or(row, &all);
-        }
-        _ => {}
     }
 }

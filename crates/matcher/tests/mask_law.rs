@@ -153,3 +153,42 @@ fn masks_of_schemas_follow_the_law() {
         }
     }
 }
+
+/// A mask that was looked up while a token was read must go when the matcher leaves the state, whose number is used again.
+#[test]
+fn a_mask_goes_with_its_state() {
+    let info = vocabulary(&["ab"]);
+    let grammar = Grammar::from_ebnf(r#"root ::= "ab" "c" | "b" "d" | "a" "x""#, "root").expect("a grammar");
+    let compiled = Arc::new(CompiledGrammar::new(&grammar, info.clone()).expect("compiles"));
+    let mask = |matcher: &mut Matcher| {
+        let mut row = vec![0; bitmask::words_for(info.vocab_size())];
+        matcher.fill_next_token_bitmask(&mut row).expect("a mask");
+        bitmask::iter(&row).collect::<Vec<u32>>()
+    };
+    let (a, b, c, d, x) = (97, 98, 99, 100, 120);
+    let mut matcher = Matcher::new(compiled.clone()).expect("a start");
+    for _ in 0..2 {
+        // Twice, so that every mask is remembered in the second turn.
+        assert_eq!(mask(&mut matcher), [a, b, 256]);
+        assert!(matcher.accept_token(a).expect("no limit"));
+        assert_eq!(mask(&mut matcher), [b, x]);
+        assert!(matcher.accept_token(b).expect("no limit"));
+        matcher.rollback(1).expect("a token to take back");
+        assert_eq!(mask(&mut matcher), [b, x]);
+        assert_eq!(matcher.validate_tokens(&[b, c]), Ok(2));
+        assert_eq!(mask(&mut matcher), [b, x]);
+        matcher.rollback(1).expect("a token to take back");
+        assert!(matcher.accept_token(b).expect("no limit"));
+        assert!(!matcher.accept_token(a).expect("no limit"));
+        assert_eq!(mask(&mut matcher.fork()), [d]);
+        assert_eq!(mask(&mut matcher), [d]);
+        matcher.reset();
+        assert_eq!(mask(&mut matcher), [a, b, 256]);
+        assert!(matcher.accept_bytes(b"a").expect("no limit"));
+        assert_eq!(mask(&mut matcher), [b, x]);
+        matcher.reset();
+        assert_eq!(matcher.accept_tokens(&[256]), Ok(1));
+        assert_eq!(mask(&mut matcher), [c]);
+        matcher.reset();
+    }
+}

@@ -1,6 +1,7 @@
 //! `penstock._core`: the only crate that knows Python. One file per Python module; everything else is in the crates it wraps.
 use pyo3::prelude::*;
 
+mod batch;
 mod buffer;
 mod draft_tree;
 mod drafting;
@@ -16,6 +17,7 @@ mod tokenizer;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     grammar::register(module)?;
     matcher::register(module)?;
+    batch::register(module)?;
     draft_tree::register(module)?;
     drafting::register(module)
 }

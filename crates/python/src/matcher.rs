@@ -1,28 +1,26 @@
-//! `penstock.Matcher` and the batch fill.
+//! `penstock.Matcher`.
 use crate::buffer::Rows;
 use crate::draft_tree::PyDraftTree;
 use crate::errors;
 use crate::grammar::CompiledGrammar;
-use crate::pool;
 use penstock_matcher as matcher;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::PyBytes;
 
 /// The state of one output under a compiled grammar.
 ///
 /// `accept_token` and `fill_next_token_bitmask` keep one law: a bit is set exactly when the token would be accepted.
 #[pyclass(module = "penstock")]
 pub struct Matcher {
-    inner: matcher::Matcher,
+    pub(crate) inner: matcher::Matcher,
 }
 
-fn fail(error: matcher::MatcherError) -> PyErr {
+pub(crate) fn fail(error: matcher::MatcherError) -> PyErr {
     errors::matcher(&error)
 }
 
 /// A token id as Python gives it: negative ones are out of range, not a type error.
-fn token_id(token: i64) -> PyResult<u32> {
+pub(crate) fn token_id(token: i64) -> PyResult<u32> {
     u32::try_from(token).map_err(|_| {
         let message = format!("token id `{token}` is outside the vocabulary; pass an id from 0 to the size of the vocabulary");
         errors::raise("MatcherStateError", message, "token_out_of_range", |_| Ok(()))
@@ -69,7 +67,8 @@ impl Matcher {
     /// Writes the allowed tokens into row `row` of an int32 bitmask `[rows, ceil(vocab_size / 32)]`, bit 1 = allowed.
     ///
     /// The row is always written. False: every id is allowed, so nothing needs to be masked.
-    /// Cost: about a microsecond for a mask that was made before; the GIL is released while a new one is made.
+    /// Cost: about a microsecond for a mask that was made before, without a lock on the grammar after `accept_token`, which
+    /// looked it up; the GIL is released while a new one is made.
     #[pyo3(signature = (bitmask, row=0))]
     fn fill_next_token_bitmask(&mut self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: usize) -> PyResult<bool> {
         let mut rows = Rows::new(bitmask)?;
@@ -163,138 +162,7 @@ impl Matcher {
     }
 }
 
-/// Fills one row for each matcher: row `rows[i]` (default `i`) for `matchers[i]`. Rows are independent: the answer holds,
-/// for each matcher, what its `fill_next_token_bitmask` would have returned, or the error it would have raised.
-#[pyfunction]
-#[pyo3(signature = (matchers, bitmask, rows=None))]
-pub fn fill_next_token_bitmasks<'py>(
-    py: Python<'py>,
-    matchers: Vec<PyRefMut<'py, Matcher>>,
-    bitmask: &Bound<'py, PyAny>,
-    rows: Option<Vec<usize>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let mut matchers = matchers;
-    let targets = rows.unwrap_or_else(|| (0..matchers.len()).collect());
-    if targets.len() != matchers.len() {
-        let (rows, count) = (targets.len(), matchers.len());
-        return Err(PyValueError::new_err(format!(
-            "`{rows}` rows for `{count}` matchers; give one row for each"
-        )));
-    }
-    let mut sorted = targets.clone();
-    sorted.sort_unstable();
-    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(PyValueError::new_err(
-            "two matchers would write one row; give each a row of its own",
-        ));
-    }
-    let mut view = Rows::new(bitmask)?;
-    let mut slots: Vec<Option<&mut [u32]>> = view.rows_mut().into_iter().map(Some).collect();
-    if let Some(&row) = targets.iter().find(|&&row| row >= slots.len()) {
-        let count = slots.len();
-        return Err(PyValueError::new_err(format!(
-            "row `{row}` is outside the bitmask of `{count}` rows; allocate more"
-        )));
-    }
-    let mut jobs: Vec<Fill<'_>> = Vec::with_capacity(matchers.len());
-    for (matcher, &row) in matchers.iter_mut().zip(&targets) {
-        jobs.push(Fill {
-            matcher: &mut matcher.inner,
-            row: slots[row].take().expect("rows are distinct"),
-            outcome: None,
-        });
-    }
-    py.detach(|| fill_all(&mut jobs));
-    listed(py, jobs.into_iter().map(|job| job.outcome.unwrap_or(Ok(true)).map_err(fail)))
-}
-
-/// Reads one token for each matcher: `token_ids[i]` for `matchers[i]`. Rows are independent: the answer holds, for each
-/// matcher, what its `accept_token` would have returned, or the error it would have raised.
-#[pyfunction]
-#[pyo3(signature = (matchers, token_ids))]
-pub fn accept_next_tokens<'py>(
-    py: Python<'py>,
-    matchers: Vec<PyRefMut<'py, Matcher>>,
-    token_ids: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyList>> {
-    let mut matchers = matchers;
-    let tokens: Vec<i64> = token_ids.try_iter()?.map(|id| id?.extract()).collect::<PyResult<_>>()?;
-    if tokens.len() != matchers.len() {
-        let (tokens, count) = (tokens.len(), matchers.len());
-        return Err(PyValueError::new_err(format!(
-            "`{tokens}` tokens for `{count}` matchers; give one token for each"
-        )));
-    }
-    let mut jobs: Vec<Accept<'_>> = Vec::with_capacity(matchers.len());
-    for (matcher, token) in matchers.iter_mut().zip(tokens) {
-        jobs.push((&mut matcher.inner, token, None));
-    }
-    let chunk = if jobs.len() < PARALLEL_ROWS {
-        jobs.len()
-    } else {
-        ROWS_AT_ONCE
-    };
-    py.detach(|| {
-        pool::for_each(&mut jobs, chunk, |job| {
-            job.2 = u32::try_from(job.1).ok().map(|token| job.0.accept_token(token));
-        })
-    });
-    listed(
-        py,
-        jobs.into_iter().map(|(_, token, outcome)| match outcome {
-            Some(outcome) => outcome.map_err(fail),
-            None => token_id(token).map(|_| false),
-        }),
-    )
-}
-
-/// Batches of this size are spread over threads even if every mask is remembered: their rows are 16 KB each.
-const PARALLEL_ROWS: usize = 64;
-
-/// How many neighbours one thread takes at once while nothing has to be made.
-const ROWS_AT_ONCE: usize = 16;
-
-type Outcome = Result<bool, matcher::MatcherError>;
-/// A matcher, the token that it is to read, and what came of it; None for a number that is no id.
-type Accept<'a> = (&'a mut matcher::Matcher, i64, Option<Outcome>);
-
-struct Fill<'a> {
-    matcher: &'a mut matcher::Matcher,
-    row: &'a mut [u32],
-    outcome: Option<Outcome>,
-}
-
-/// Remembered masks first; those that must be made are handed to the threads one by one, since each may take milliseconds.
-fn fill_all(jobs: &mut [Fill<'_>]) {
-    let chunk = if jobs.len() < PARALLEL_ROWS {
-        jobs.len()
-    } else {
-        ROWS_AT_ONCE
-    };
-    pool::for_each(jobs, chunk, |job| {
-        job.outcome = job.matcher.fill_remembered_bitmask(job.row).transpose();
-    });
-    let mut missing: Vec<&mut Fill<'_>> = jobs.iter_mut().filter(|job| job.outcome.is_none()).collect();
-    pool::for_each(&mut missing, 1, |job| {
-        job.outcome = Some(job.matcher.fill_next_token_bitmask(job.row));
-    });
-}
-
-/// Answers and errors as a list.
-fn listed<'py>(py: Python<'py>, outcomes: impl Iterator<Item = PyResult<bool>>) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    for outcome in outcomes {
-        match outcome {
-            Ok(answer) => list.append(answer)?,
-            Err(error) => list.append(error.into_value(py))?,
-        }
-    }
-    Ok(list)
-}
-
-/// The classes and functions of this file.
+/// The class of this file.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Matcher>()?;
-    module.add_function(wrap_pyfunction!(fill_next_token_bitmasks, module)?)?;
-    module.add_function(wrap_pyfunction!(accept_next_tokens, module)?)
+    module.add_class::<Matcher>()
 }
