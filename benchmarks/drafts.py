@@ -1,6 +1,6 @@
 """Replay recorded decodings through drafters: how many tokens each forward pass would have yielded, and what it would cost.
 
-    python benchmarks/drafts.py [--budgets 16,32,64] [--width-costs 0.005,0.02,0.1,0.3] [--tasks edit,json] [--json]
+    python benchmarks/drafts.py [--budgets 16,32,64] [--width-costs 0.005,0.02,0.1,0.3] [--tasks edit,json] [--json] [--record]
 
 The recorded output plays the model's greedy decoding, so nothing but the drafter differs. Mean acceptance length = output
 tokens after the first / forward passes, the bonus token counted and the prefill not. Projected speed takes a forward over w
@@ -14,6 +14,7 @@ The traces lie in the folder PENSTOCK_SHARED (default: ../shared beside the repo
 from __future__ import annotations
 
 import argparse
+import datetime
 import gzip
 import json
 import os
@@ -23,6 +24,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from records import save_record
 
 SHARED = Path(os.environ.get("PENSTOCK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 TRACES = SHARED / "data" / "decoding-traces-dev.jsonl.gz"
@@ -81,6 +84,32 @@ class Trie(Retrieval):
         from penstock.drafting import TrieDrafter
 
         self.drafter, self.budget = TrieDrafter(), budget
+
+
+class PromptLookup:
+    """The rule of transformers' prompt lookup: behind the leftmost place of the last 3, 2 or 1 tokens, at most 10."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = min(budget, 10)
+
+    def start(self, prompt: list[int]) -> None:
+        self.tokens = list(prompt)
+
+    def extend(self, tokens: list[int]) -> None:
+        self.tokens += tokens
+
+    def propose(self) -> tuple[Sequence[int], Sequence[int]]:
+        tokens = self.tokens
+        for size in range(min(3, len(tokens) - 1), 0, -1):
+            suffix, last = tokens[-size:], len(tokens) - size
+            for start in range(last):
+                if tokens[start] == suffix[0] and tokens[start : start + size] == suffix:
+                    chain = tokens[start + size : start + size + self.budget]
+                    return chain, list(range(-1, len(chain) - 1))
+        return [], []
+
+    def finish(self) -> None:
+        pass
 
 
 class SuffixTree:
@@ -173,7 +202,7 @@ def by_budget(traces: list[Trace], budgets: list[int], warm: bool, peers: bool) 
     """Yield one row per budget and drafter: acceptance, ratio to the suffix tree, time."""
     for budget in budgets:
         tree = measure(lambda budget=budget: SuffixTree(budget), traces, warm) if peers else None
-        drafters = {"retrieval": Retrieval, "trie": Trie}
+        drafters = {"retrieval": Retrieval, "trie": Trie, "prompt lookup": PromptLookup}
         totals = {name: measure(lambda c=c, b=budget: c(b), traces, warm) for name, c in drafters.items()}
         if tree:
             totals["suffix tree"] = tree
@@ -183,7 +212,7 @@ def by_budget(traces: list[Trace], budgets: list[int], warm: bool, peers: bool) 
 
 
 def by_width_cost(traces: list[Trace], costs: list[float], warm: bool, peers: bool) -> Iterator[dict[str, Any]]:
-    """Yield one row per width cost: projected speed, ratio to the best suffix tree or chain."""
+    """Yield one row per width cost: projected speed of the automatic budget, ratio to the best suffix tree or chain."""
     rivals = []
     if peers:
         makers = [lambda b=b, t=t: SuffixTree(b, tree=t) for b in PEER_BUDGETS for t in (True, False)]
@@ -203,7 +232,7 @@ def line(row: dict[str, Any]) -> str:
     what = f"budget {row['budget']}" if "budget" in row else f"a = {row['width_cost']}"
     ratio = "" if row["ratio"] is None else f"  {row['ratio']:.3f} x the suffix tree"
     cost = f"{row['nodes_per_step']:5.1f} nodes {row['step_microseconds']:6.1f} us"
-    return f"{row['task']:10s} {row['store']} {row['drafter']:12s} {what:10s} {row['value']:7.3f}  {cost}{ratio}"
+    return f"{row['task']:10s} {row['store']} {row['drafter']:13s} {what:10s} {row['value']:7.3f}  {cost}{ratio}"
 
 
 def has_suffix_tree() -> bool:
@@ -222,6 +251,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--tasks", default="")
     parser.add_argument("--traces", type=Path, default=TRACES)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--record", action="store_true", help="keep the figures under benchmarks/record")
     return parser.parse_args(argv)
 
 
@@ -234,6 +264,7 @@ def main(argv: list[str] | None = None) -> int:
     peers, wanted = has_suffix_tree(), {task for task in options.tasks.split(",") if task}
     budgets = [int(budget) for budget in options.budgets.split(",") if budget]
     costs = [float(cost) for cost in options.width_costs.split(",") if cost]
+    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "load": os.getloadavg()[0], "rows": []}
     for task, traces in load(options.traces).items():
         if wanted and task not in wanted:
             continue
@@ -242,6 +273,9 @@ def main(argv: list[str] | None = None) -> int:
             for row in rows:
                 row = {"task": task, "store": "warm" if warm else "cold", **row}
                 print(json.dumps(row) if options.json else line(row), flush=True)
+                record["rows"].append(row)
+    if options.record:
+        save_record("drafts", record)
     return 0
 
 

@@ -134,3 +134,42 @@ def test_under_a_grammar_the_width_is_cut_behind_the_pruning(temperature) -> Non
                 assert result.stats.num_forwards < expected.stats.num_forwards
             if cost == 50.0 and not forced:
                 assert result.stats.num_forwards == expected.stats.num_forwards
+
+
+def test_drafting_at_all_has_a_price() -> None:
+    assert Width(0.0, 0.5).cut([0.4]) == 0
+    assert Width(0.0, 0.5).cut([0.6]) == 1
+    assert Width(0.0, 0.5).cut([0.3, 0.3]) == 2, "two nodes may earn together what one does not"
+    with pytest.raises(ValueError, match="setup_cost"):
+        Width(0.1, float("nan"))
+
+
+def test_what_was_learned_is_forgotten_while_nothing_is_drafted() -> None:
+    width = Width(0.1, 0.2)
+    for _ in range(200):
+        width.observe(1.0, 0)
+    assert width.accept_ratio < 0.3
+    for _ in range(400):
+        width.observe(0.0, 0)
+    assert width.accept_ratio > 0.9
+
+
+@given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 2), st.floats(0, 1))
+def test_below_the_floor_nothing_pays(beliefs, cost, setup) -> None:
+    width, beliefs = Width(cost, setup), sorted(beliefs, reverse=True)
+    kept = [belief for belief in beliefs if belief >= width.floor]
+    assert width.cut(beliefs) == width.cut(kept)
+
+
+def test_the_cost_of_widths_is_measured() -> None:
+    from penstock.models import measure_width_cost
+    from penstock.models.width_cost import WIDTHS, cost_of_widths, fitted
+
+    model = OracleModel()
+    costs = cost_of_widths(model, 8, 3)
+    assert set(costs) == set(WIDTHS)
+    assert costs[0] == 1.0
+    assert fitted({0: 1.0, 1: 1.3, 2: 1.4, 4: 1.6}) == (pytest.approx(0.1), pytest.approx(0.2))
+    assert min(measure_width_cost(model, context_length=4, rounds=1)) >= 0.0
+    with pytest.raises(ValueError, match="rounds"):
+        measure_width_cost(model, rounds=0)

@@ -598,11 +598,20 @@ class RetrievalRequest:
         Raises RuntimeError when finished, ValueError for a negative id, LimitError. Cost: below a microsecond a token.
         """
 
-    def propose(self, budget: int, *, width_cost: float | None = None, noise: _Noise | None = None) -> DraftTree:
+    def propose(
+        self,
+        budget: int,
+        *,
+        width_cost: float | None = None,
+        setup_cost: float = 0.0,
+        floor: float = 0.0,
+        noise: _Noise | None = None,
+    ) -> DraftTree:
         """Return the most probable continuations: at most `budget` nodes besides node 0, best first.
 
-        `width_cost` a: the budget is a ceiling, and the tree is the one that pays best when a forward over `width` nodes costs
-        1 + a * width plain ones. `noise`: the sampler's, for texts sampled at a temperature near 1.
+        `width_cost` a, `setup_cost` b: the budget is a ceiling, and the tree is the one that pays best when a forward over
+        `width` drafted nodes costs 1 + b + a * width plain ones; none where nothing pays. `floor`: nodes less likely than that
+        are left out. `noise`: the sampler's, for texts sampled at a temperature near 1.
         Raises LimitError above 4,096 nodes, RuntimeError when finished, ValueError before the first token. Cost: O(budget).
         """
 

@@ -35,7 +35,7 @@ Prompt: TypeAlias = str | Sequence[Mapping[str, Any]] | Sequence[int]
 OnLength: TypeAlias = Literal["error", "close", "return"]
 
 DEFAULT_MAX_TOKENS = 1024
-AUTO_BUDGET = 32  # a ceiling: the automatic drafter proposes what pays at the model's `width_cost`
+AUTO_BUDGET = 32  # a ceiling: the automatic drafter proposes what pays at the model's `width_cost` and `setup_cost`
 RECYCLING_WIDTH_COST = 0.1  # where a node costs more, what a model liked behind a token once hardly ever pays
 _GREEDY = Sampling()
 
@@ -463,8 +463,9 @@ def _default_strategy(model: Model, drafter: Any) -> Strategy:
             raise ValueError(f"`drafter` is `{drafter}`; give 'auto', None or a Drafter")
         from penstock.drafting import Fallback, RecyclingDrafter, RetrievalDrafter
 
-        drafter = RetrievalDrafter(width_cost=model.width_cost)
+        costs = {"width_cost": model.width_cost, "setup_cost": model.setup_cost}
+        drafter = RetrievalDrafter(**costs)
         if model.width_cost < RECYCLING_WIDTH_COST:
-            drafter = Fallback(drafter, RecyclingDrafter(width_cost=model.width_cost))
+            drafter = Fallback(drafter, RecyclingDrafter(**costs))
         return Lookahead(drafter, budget=AUTO_BUDGET)
     return Lookahead(drafter)

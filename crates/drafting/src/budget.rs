@@ -1,4 +1,39 @@
-//! What a predicted token is worth: the ratio of accepted to predicted tokens, learned online with decay.
+//! What a drafted node costs and what a predicted token is worth: the ratio of accepted to predicted tokens, learned online
+//! with decay.
+
+/// What a forward pass over drafts costs, in plain forward passes: 1 + `setup` + `per_node` x nodes, and 1 without a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WidthCost {
+    /// The cost of each node.
+    pub per_node: f64,
+    /// The cost of drafting anything at all: a mask, another kernel, the work around them.
+    pub setup: f64,
+}
+
+impl WidthCost {
+    /// A cost without a fixed part.
+    pub fn per_node(per_node: f64) -> WidthCost {
+        WidthCost { per_node, setup: 0.0 }
+    }
+
+    /// Whether both numbers are finite and at least 0.
+    pub(crate) fn is_sound(self) -> bool {
+        [self.per_node, self.setup]
+            .iter()
+            .all(|cost| cost.is_finite() && *cost >= 0.0)
+    }
+
+    /// The cost of a node as a share of the cheapest forward that drafts at all. The width that is best for it is best for the
+    /// whole cost too, if drafting pays at all.
+    pub(crate) fn slope(self) -> f64 {
+        self.per_node / (1.0 + self.setup)
+    }
+
+    /// Whether so many expected tokens are worth more than so many nodes cost.
+    pub(crate) fn pays(self, expected: f64, width: usize) -> bool {
+        expected > self.setup + self.per_node * width as f64
+    }
+}
 
 /// Accepted and predicted tokens of recent steps. It starts as if five predicted tokens had all been accepted.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,7 +5,7 @@
 //! a read lock; only `finish`, `insert` and `remove` write. Locks are taken in the order ledger, then store.
 //! One bound covers everything: the oldest finished outputs go first, and a running request that no longer fits stops drafting.
 use crate::blend::BlendOptions;
-use crate::budget::Calibration;
+use crate::budget::{Calibration, WidthCost};
 use crate::error::DraftingError;
 use crate::noise::Noise;
 use crate::store::{Segment, Store};
@@ -41,6 +41,25 @@ impl Default for IndexOptions {
             blend: BlendOptions::default(),
         }
     }
+}
+
+/// What a proposal should look like, besides its size.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProposeOptions {
+    /// What nodes cost: the budget is then a ceiling, and the tree is the one that pays best, or none. `None` fills the budget.
+    pub cost: Option<WidthCost>,
+    /// Nodes whose estimated probability is below this are left out.
+    pub floor: f64,
+    /// Ranks tokens as a sampler at temperature 1 with this noise would.
+    pub noise: Option<Noise>,
+}
+
+/// What a proposal promised, until `extend` tells what came of it.
+#[derive(Clone, Copy)]
+struct Promise {
+    predicted: f64,
+    // How many tokens of what is written next are compared with the tree.
+    depth: usize,
 }
 
 /// What an index holds.
@@ -190,7 +209,7 @@ impl Inner {
 /// use penstock_drafting::{IndexOptions, RetrievalIndex};
 /// let index = RetrievalIndex::new(IndexOptions::default()).unwrap();
 /// let mut request = index.start(&[1, 2, 3, 4, 1, 2], true, "").unwrap();
-/// let tree = request.propose(2, None, None).unwrap();
+/// let tree = request.propose(2, Default::default()).unwrap();
 /// assert_eq!(tree.token_ids, [2, 3, 4]);
 /// request.extend(&[3, 4, 9]).unwrap();
 /// request.finish();
@@ -243,7 +262,7 @@ impl RetrievalIndex {
             last_token: None,
             counted_bytes: REQUEST_BYTES,
             builder: TreeBuilder::new(self.inner.options.blend.clone()),
-            predicted: None,
+            promise: None,
             calibration,
         };
         self.inner.live_bytes.fetch_add(REQUEST_BYTES, Ordering::Relaxed);
@@ -318,8 +337,7 @@ pub struct Request {
     last_token: Option<i32>,
     counted_bytes: usize,
     builder: TreeBuilder,
-    // What the last proposal promised, until `extend` tells what came of it.
-    predicted: Option<f64>,
+    promise: Option<Promise>,
     calibration: Calibration,
 }
 
@@ -352,11 +370,11 @@ impl Request {
         let Some(shared) = &self.shared else {
             return Err(DraftingError::finished());
         };
-        if let (Some(predicted), false) = (self.predicted, tokens.is_empty()) {
-            let accepted = self.builder.num_accepted(tokens);
-            self.calibration.observe(predicted, accepted);
-            shared.calibration().observe(predicted, accepted);
-            self.predicted = None;
+        if let (Some(promise), false) = (self.promise, tokens.is_empty()) {
+            let accepted = self.builder.num_accepted(&tokens[..tokens.len().min(promise.depth)]);
+            self.calibration.observe(promise.predicted, accepted);
+            shared.calibration().observe(promise.predicted, accepted);
+            self.promise = None;
         }
         self.append(tokens);
         Ok(())
@@ -389,27 +407,28 @@ impl Request {
 
     /// The most probable continuations as a tree of at most `budget` nodes besides node 0, best first.
     ///
-    /// With `width_cost` a, the tree is the prefix of that order with the largest (1 + r sum p) / (1 + a width), where r is
-    /// what was accepted of what was predicted before. With `noise`, tokens are ranked as a sampler at temperature 1 would.
-    /// Cost: O(budget), some 10-40 microseconds for 64 nodes.
+    /// With a cost, the tree is the prefix of that order with the largest (1 + r sum p) / (1 + setup + per_node x width), where r
+    /// is what was accepted of what was predicted before, or no node where no width is worth its cost. A tree that was not worth
+    /// it still teaches: whether it knew the next token is counted. Cost: O(budget), some 10-40 microseconds for 64 nodes.
     ///
     /// # Errors
     /// `request_finished`, `request_empty`, `draft_budget` (more than `MAX_BUDGET`), `width_cost` (negative or not finite).
-    pub fn propose(&mut self, budget: usize, width_cost: Option<f64>, noise: Option<Noise>) -> Result<Proposal, DraftingError> {
+    pub fn propose(&mut self, budget: usize, options: ProposeOptions) -> Result<Proposal, DraftingError> {
         let Some(shared) = &self.shared else {
             return Err(DraftingError::finished());
         };
         let last_token = self.last_token.ok_or_else(DraftingError::empty)?;
-        check_limits(budget, width_cost)?;
-        self.predicted = None;
+        check_limits(budget, options)?;
+        self.promise = None;
         if !self.fits {
             return Ok(Proposal::root(last_token));
         }
         let limits = Limits {
             budget,
-            width_cost,
+            width_cost: options.cost.map(WidthCost::slope),
+            floor: options.floor,
             accept_ratio: self.calibration.accept_ratio(),
-            noise: noise.map(|noise| (noise, self.num_output() as u64)),
+            noise: options.noise.map(|noise| (noise, self.num_output() as u64)),
         };
         let store = shared.read();
         let others = (store.num_tokens() > 0).then_some(&*store);
@@ -421,10 +440,28 @@ impl Request {
             },
             limits,
         );
-        if width_cost.is_some() && tree.predicted > 0.0 {
-            self.predicted = Some(tree.predicted);
+        drop(store);
+        Ok(self.paying(tree, options.cost))
+    }
+
+    /// Returns the tree if it is worth its cost, otherwise one that proposes nothing; remembers what is to be learned from it.
+    fn paying(&mut self, tree: Proposal, cost: Option<WidthCost>) -> Proposal {
+        let Some(cost) = cost.filter(|_| tree.predicted > 0.0) else {
+            return tree;
+        };
+        let expected = self.calibration.accept_ratio() * tree.predicted;
+        if cost.pays(expected, tree.token_ids.len() - 1) {
+            self.promise = Some(Promise {
+                predicted: tree.predicted,
+                depth: usize::MAX,
+            });
+            return tree;
         }
-        Ok(tree)
+        self.promise = Some(Promise {
+            predicted: self.builder.expected_next(),
+            depth: 1,
+        });
+        Proposal::root(tree.token_ids[0])
     }
 
     /// Ends the request; its output becomes searchable for others if it shares, unless it alone could fill the index. Calling
@@ -462,15 +499,23 @@ impl Drop for Request {
     }
 }
 
-pub(crate) fn check_limits(budget: usize, width_cost: Option<f64>) -> Result<(), DraftingError> {
+pub(crate) fn check_limits(budget: usize, options: ProposeOptions) -> Result<(), DraftingError> {
     if budget > MAX_BUDGET {
         let message = format!("a budget of `{budget}` nodes exceeds `{MAX_BUDGET}`; ask for fewer");
         return Err(DraftingError::limit("draft_budget", message));
     }
-    match width_cost {
-        Some(cost) if !(cost.is_finite() && cost >= 0.0) => {
-            let message = format!("width_cost is `{cost}`; pass the cost of a node as a share of a plain step, at least 0");
+    match options.cost {
+        Some(cost) if !cost.is_sound() => {
+            let WidthCost { per_node, setup } = cost;
+            let message = format!(
+                "width_cost is `{per_node}` and setup_cost `{setup}`; pass what a node and what drafting at all cost, as shares \
+                 of a plain step, at least 0"
+            );
             Err(DraftingError::new("width_cost", message))
+        }
+        _ if !(0.0..=1.0).contains(&options.floor) => {
+            let message = format!("floor is `{}`; pass a probability", options.floor);
+            Err(DraftingError::new("floor", message))
         }
         _ => Ok(()),
     }

@@ -19,8 +19,9 @@ mod tree;
 mod trie;
 
 pub use blend::BlendOptions;
+pub use budget::WidthCost;
 pub use error::DraftingError;
-pub use index::{IndexOptions, IndexStats, Request, RequestId, RetrievalIndex, MAX_BUDGET};
+pub use index::{IndexOptions, IndexStats, ProposeOptions, Request, RequestId, RetrievalIndex, MAX_BUDGET};
 pub use noise::Noise;
 pub use tree::{Proposal, Source};
 pub use trie::{TrieMode, TrieOptions, TrieRequest, TrieSource, TrieStore};

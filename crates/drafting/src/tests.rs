@@ -1,6 +1,6 @@
 //! The index against a slow twin that scans all text, and the laws of sharing, removal, memory and threads.
 use crate::blend::{BlendOptions, MAX_MATCH};
-use crate::{DraftingError, IndexOptions, Noise, Proposal, Request, RetrievalIndex, Source};
+use crate::{DraftingError, IndexOptions, Noise, Proposal, ProposeOptions, Request, RetrievalIndex, Source, WidthCost};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// SplitMix64 for tests.
@@ -31,7 +31,20 @@ fn start(index: &RetrievalIndex, prompt: &[i32]) -> Request {
 }
 
 fn propose(request: &mut Request, budget: usize) -> Proposal {
-    request.propose(budget, None, None).expect("a live request proposes")
+    request
+        .propose(budget, ProposeOptions::default())
+        .expect("a live request proposes")
+}
+
+fn priced(per_node: f64) -> ProposeOptions {
+    with_setup(per_node, 0.0)
+}
+
+fn with_setup(per_node: f64, setup: f64) -> ProposeOptions {
+    ProposeOptions {
+        cost: Some(WidthCost { per_node, setup }),
+        ..ProposeOptions::default()
+    }
 }
 
 fn share_output(index: &RetrievalIndex, output: &[i32]) -> u64 {
@@ -177,23 +190,71 @@ fn trees_are_best_first_and_the_smaller_is_the_start_of_the_larger() {
 #[test]
 fn a_width_cost_takes_the_prefix_that_pays_best() {
     let mut random = Random(3);
-    for cost in [0.002, 0.02, 0.1, 0.4] {
+    for (cost, setup) in [
+        (0.002, 0.0),
+        (0.02, 0.0),
+        (0.1, 0.0),
+        (0.4, 0.0),
+        (0.02, 0.2),
+        (0.1, 0.1),
+        (0.0, 0.3),
+        (0.1, 3.0),
+    ] {
         let text = random.text(80, 6);
         let shared = index(IndexOptions::default());
         let mut request = start(&shared, &text);
         let all = propose(&mut request, 64);
-        let chosen = request.propose(64, Some(cost), None).expect("a live request proposes");
+        let chosen = request.propose(64, with_setup(cost, setup)).expect("a live request proposes");
         let mut reached = vec![0.0f64];
         let (mut sum, mut best, mut best_width) = (0.0, 1.0, 0);
         for node in 1..all.token_ids.len() {
             reached.push(reached[all.parents[node] as usize] + all.logprobs[node] as f64);
             sum += reached[node].exp();
-            let value = (1.0 + sum) / (1.0 + cost * node as f64);
+            let value = (1.0 + sum) / (1.0 + setup + cost * node as f64);
             if value > best + 1e-9 {
                 (best, best_width) = (value, node);
             }
         }
-        assert_eq!(chosen.token_ids.len() - 1, best_width, "cost {cost}");
+        assert_eq!(chosen.token_ids.len() - 1, best_width, "cost {cost}, setup {setup}");
+    }
+}
+
+#[test]
+fn what_was_not_worth_its_cost_still_teaches() {
+    let shared = index(IndexOptions::default());
+    let mut request = start(&shared, &[1, 2, 1, 2, 1, 2, 1]);
+    let dear = with_setup(0.01, 100.0);
+    let cheap = with_setup(0.0, 0.9);
+    assert_eq!(request.propose(4, dear).expect("a live request proposes").token_ids, [1]);
+    let before = request.propose(4, cheap).expect("a live request proposes").token_ids.len();
+    assert!(before > 1, "the text repeats itself");
+    for next in 3..200 {
+        request.propose(4, dear).expect("a live request proposes");
+        request.extend(&[next, 1]).expect("a live request takes tokens");
+    }
+    let after = request.propose(4, with_setup(0.0, 0.3)).expect("a live request proposes");
+    assert_eq!(after.token_ids, [1], "nothing that was expected behind 1 ever came");
+}
+
+#[test]
+fn a_floor_leaves_out_the_unlikely_and_nothing_else() {
+    let mut random = Random(12);
+    for floor in [0.01, 0.1, 0.5] {
+        let text = random.text(80, 6);
+        let shared = index(IndexOptions::default());
+        let mut request = start(&shared, &text);
+        let all = propose(&mut request, 64);
+        let options = ProposeOptions {
+            floor,
+            ..ProposeOptions::default()
+        };
+        let likely = request.propose(64, options).expect("a live request proposes");
+        let mut reached = vec![0.0f64];
+        for node in 1..all.token_ids.len() {
+            reached.push(reached[all.parents[node] as usize] + all.logprobs[node] as f64);
+        }
+        let count = reached.iter().filter(|reached| reached.exp() >= floor).count();
+        assert_eq!(likely.token_ids, all.token_ids[..count]);
     }
 }
 
@@ -333,16 +394,17 @@ fn refusals_change_nothing_and_name_the_way_out() {
     let shared = index(IndexOptions::default());
     let mut request = start(&shared, &[]);
     let code = |result: Result<Proposal, DraftingError>| result.expect_err("this is refused").code();
-    assert_eq!(code(request.propose(1, None, None)), "request_empty");
+    assert_eq!(code(request.propose(1, ProposeOptions::default())), "request_empty");
     assert_eq!(
         request.extend(&[1, -1]).expect_err("this is refused").code(),
         "token_id_negative"
     );
     assert_eq!(request.num_tokens(), 0);
     request.extend(&[1, 2]).expect("tokens are valid");
-    assert_eq!(code(request.propose(1 << 20, None, None)), "draft_budget");
+    assert_eq!(code(request.propose(1 << 20, ProposeOptions::default())), "draft_budget");
     for cost in [-0.1, f64::NAN, f64::INFINITY] {
-        assert_eq!(code(request.propose(1, Some(cost), None)), "width_cost");
+        assert_eq!(code(request.propose(1, priced(cost))), "width_cost");
+        assert_eq!(code(request.propose(1, with_setup(0.1, cost))), "width_cost");
     }
     assert_eq!(propose(&mut request, 0), Proposal::root(2));
     let blend = BlendOptions {
@@ -399,7 +461,15 @@ fn noise_ranks_as_the_sampler_does() {
     let (mut with, mut without, mut last) = (0, 0, prompt[prompt.len() - 1]);
     for at in 0..500 {
         let token = draw(noise, at, last);
-        let guess = request.propose(1, None, Some(noise)).expect("a live request proposes");
+        let guess = request
+            .propose(
+                1,
+                ProposeOptions {
+                    noise: Some(noise),
+                    ..Default::default()
+                },
+            )
+            .expect("a live request proposes");
         with += (guess.token_ids[1] == token) as u32;
         without += (propose(&mut request, 1).token_ids[1] == token) as u32;
         request.extend(&[token]).expect("tokens are valid");
@@ -420,7 +490,7 @@ fn threads_may_share_an_index() {
             let prompt = random.text(40, 50);
             let mut request = start(&shared, &prompt);
             for _ in 0..8 {
-                let tree = request.propose(16, Some(0.01), None).expect("a live request proposes");
+                let tree = request.propose(16, priced(0.01)).expect("a live request proposes");
                 let text = if tree.token_ids.len() > 1 {
                     vec![tree.token_ids[1]]
                 } else {

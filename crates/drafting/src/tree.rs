@@ -33,8 +33,10 @@ pub enum Source {
 pub(crate) struct Limits {
     /// The most nodes besides node 0.
     pub(crate) budget: usize,
-    /// What a node costs, as a share of a plain forward pass; `None`: nothing, and the budget is used up.
+    /// What a node costs, as a share of a forward pass; `None`: nothing, and the budget is used up.
     pub(crate) width_cost: Option<f64>,
+    /// Nodes less likely than this are left out.
+    pub(crate) floor: f64,
     /// What is accepted of one predicted token, learned from earlier steps.
     pub(crate) accept_ratio: f64,
     /// The sampler's noise and the output index of node 0's children.
@@ -167,6 +169,7 @@ impl TreeBuilder {
         tree.logprobs.reserve(capacity);
         tree.sources.reserve(capacity);
         self.begin(&stores);
+        self.threshold = self.threshold.max(limits.floor);
         let num_places = self.places.len() as u32;
         self.append(&mut tree, stores.own.token(stores.last), None, 1.0, Source::Committed);
         self.raise_threshold(&limits, &tree);
@@ -265,6 +268,12 @@ impl TreeBuilder {
             child = node.previous_sibling;
         }
         None
+    }
+
+    /// How many next tokens the last tree expected: the probabilities of node 0's children together.
+    pub(crate) fn expected_next(&self) -> f64 {
+        let next = self.nodes.iter().filter(|node| node.depth == 1);
+        next.map(|node| node.probability).sum()
     }
 
     /// How many of these tokens the last tree had foreseen, from node 0 on.

@@ -343,7 +343,7 @@ impl TrieRequest {
         if self.finished {
             return Err(DraftingError::finished());
         }
-        crate::index::check_limits(budget, None)?;
+        crate::index::check_limits(budget, crate::index::ProposeOptions::default())?;
         let &last = self.tail.last().ok_or_else(DraftingError::empty)?;
         let shared = self.store.shared.read().expect("no writer of a trie panics");
         let mut search = Search::new(&self.store.options, &self.own, &shared, last);

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard};
 use crate::draft_tree::PyDraftTree;
 use crate::errors;
 use penstock_drafting::{
-    BlendOptions, DraftingError, IndexOptions, Noise, Proposal, Request, RetrievalIndex, TrieMode, TrieOptions, TrieRequest,
-    TrieSource, TrieStore,
+    BlendOptions, DraftingError, IndexOptions, Noise, Proposal, ProposeOptions, Request, RetrievalIndex, TrieMode, TrieOptions,
+    TrieRequest, TrieSource, TrieStore, WidthCost,
 };
 use penstock_tokens::DraftTree;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -199,13 +199,27 @@ impl PyRetrievalRequest {
 
     /// Return the most probable continuations: at most `budget` nodes besides node 0, best first.
     ///
-    /// `width_cost` a: the budget is a ceiling, and the tree is the one that pays best when a forward over `width` nodes costs
-    /// 1 + a * width plain ones. `noise`: an object with `seed` and `sample` as the sampler has it, for texts sampled at a
-    /// temperature near 1. Cost: O(budget). Raises LimitError above 4,096 nodes, RuntimeError when finished.
-    #[pyo3(signature = (budget, *, width_cost=None, noise=None))]
-    fn propose(&self, budget: usize, width_cost: Option<f64>, noise: Option<&Bound<'_, PyAny>>) -> PyResult<PyDraftTree> {
+    /// `width_cost` a, `setup_cost` b: the budget is a ceiling, and the tree is the one that pays best when a forward over `width`
+    /// drafted nodes costs 1 + b + a * width plain ones; none where nothing pays. `floor`: nodes less likely than that are left
+    /// out. `noise`: an object with `seed` and `sample` as the sampler has it, for texts sampled at a temperature near 1. Cost:
+    /// O(budget). Raises LimitError above 4,096 nodes, RuntimeError when finished.
+    #[pyo3(signature = (budget, *, width_cost=None, setup_cost=0.0, floor=0.0, noise=None))]
+    fn propose(
+        &self,
+        budget: usize,
+        width_cost: Option<f64>,
+        setup_cost: f64,
+        floor: f64,
+        noise: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyDraftTree> {
+        let cost = width_cost.map(|per_node| WidthCost {
+            per_node,
+            setup: setup_cost,
+        });
         let noise = noise.map(read_noise).transpose()?;
-        to_tree(door(lock(&self.request)?.propose(budget, width_cost, noise))?)
+        to_tree(door(
+            lock(&self.request)?.propose(budget, ProposeOptions { cost, floor, noise }),
+        )?)
     }
 
     /// End the request; its output becomes searchable for others if it shares. Calling it again does nothing.

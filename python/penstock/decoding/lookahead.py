@@ -23,6 +23,7 @@ from penstock.errors import GenerationError
 
 __all__ = ["Lookahead"]
 
+BEHIND_FORCED = 0.1  # what stands behind forced text is as likely as the drafter finds both; the text is certain
 OVERPROPOSE = 4  # drafts asked for, per node of the budget, where a grammar will drop the illegal ones
 
 
@@ -66,7 +67,7 @@ class Lookahead:
         logits = yield "target", sequence.chain([*sequence.prompt_ids, *chain], num_logits=1 + len(chain))
         tree = _Tree([sequence.prompt_ids[-1], *chain], list(range(-1, len(chain))))
         going, path = _walk(sequence, tree, logits)
-        _show(session, tree, logits)
+        _show(session, tree, path, logits)
         sequence.keep([*range(num_prompt), *(num_prompt - 1 + node for node in path[1:])])
         return going
 
@@ -77,7 +78,7 @@ class Lookahead:
             sequence.open_tree = tree
         logits = yield "target", Growth(tree.token_ids, tree.parents)
         going, path = _walk(sequence, tree, logits)
-        _show(session, tree, logits)
+        _show(session, tree, path, logits)
         if tree.beliefs is not None:
             drafted = tree.beliefs[tree.num_sure + 1 :]
             session.width.observe(sum(drafted), sum(node > tree.num_sure for node in path))
@@ -88,10 +89,11 @@ class Lookahead:
         budget = max(0, min(self.budget, sequence.num_remaining - 1))
         prune = getattr(sequence.matcher, "prune", None)
         width = None if prune is None else getattr(session, "width", None)
+        forced = self._forced(sequence)[:budget]
         if hasattr(session, "grow"):  # a drafter that needs forwards of its own
             proposed: Any = _Tree(*(yield from session.grow(sequence, budget)))
         elif width is not None:  # what pays is known when the illegal nodes are gone
-            proposed = session.propose(OVERPROPOSE * budget, whole=True)
+            proposed = session.propose(OVERPROPOSE * budget, floor=width.floor * (BEHIND_FORCED if forced else 1))
         else:
             proposed = session.propose(budget if prune is None else OVERPROPOSE * budget)
         tree = _checked(proposed, sequence)
@@ -99,7 +101,6 @@ class Lookahead:
         if prune is not None and len(tree.token_ids) > 1:
             pruned = prune(_draft_tree(proposed, tree), budget)
             tree, logprobs = _Tree(*tree_lists(pruned)), pruned.logprobs
-        forced = self._forced(sequence)[:budget]
         if width is None:
             return _merged(forced, tree, budget) if forced or len(tree.token_ids) > budget + 1 else tree
         return _paying(_merged(forced, _with_beliefs(tree, logprobs), budget), len(forced), width)
@@ -213,11 +214,12 @@ def _paying(tree: _Tree, num_sure: int, width: Any) -> _Tree:
     return _Tree([tree.token_ids[node] for node in kept], parents, [beliefs[node] for node in kept], min(num_sure, size))
 
 
-def _show(session: Any, tree: _Tree, logits: Logits) -> None:
-    """Let a drafter that wants to see logits see them: one row behind each node."""
+def _show(session: Any, tree: _Tree, path: list[int], logits: Logits) -> None:
+    """Let a drafter that wants to see logits see those of the confirmed path: what stands behind wrong nodes costs as much to
+    read and is asked for less often."""
     observe = getattr(session, "observe", None)
     if observe is not None:
-        observe(tree.token_ids, logits)
+        observe([tree.token_ids[node] for node in path], logits[path])
 
 
 def tree_lists(tree: Any) -> tuple[list[int], list[int]]:

@@ -22,6 +22,7 @@ from penstock.decoding.width import Width
 __all__ = ["Fallback", "RecyclingDrafter"]
 
 NUM_SUCCESSORS = 8
+MAX_GAP = 6.0  # what the model found e^6 times less likely than the best is no successor worth a draft
 MIN_BELIEF = 1e-3
 PRIOR_HITS = 1.0  # of each rank, in PRIOR_TRIALS trials
 PRIOR_TRIALS = 20.0
@@ -30,13 +31,13 @@ PRIOR_TRIALS = 20.0
 class RecyclingDrafter:
     """Drafts the successors that the model last found likely behind each token.
 
-    width_cost: as for `RetrievalDrafter`; None fills the budget. share: texts learn from each other's logits; False keeps
-    each to its own. Cost: the best 8 of each row of logits, for every forward; 15 microseconds a row of 2,000 entries, about
-    a millisecond for one of 100,000. Needs a loop that shows logits (`observe`), as `Lookahead` does.
+    width_cost, setup_cost: as for `RetrievalDrafter`; None fills the budget. share: texts learn from each other's logits; False
+    keeps each to its own. Cost: the best 8 of each row of logits that the loop shows; 10 microseconds a row of 2,000 entries,
+    60 for one of 100,000. Needs a loop that shows logits (`observe`), as `Lookahead` does.
     """
 
-    def __init__(self, *, width_cost: float | None = None, share: bool = True) -> None:
-        self.width = None if width_cost is None else Width(width_cost)
+    def __init__(self, *, width_cost: float | None = None, setup_cost: float = 0.0, share: bool = True) -> None:
+        self.width = None if width_cost is None else Width(width_cost, setup_cost)
         self.share = share
         self._common = _Successors()
 
@@ -54,11 +55,12 @@ class _Successors:
         self.num_trials = PRIOR_TRIALS
 
     def learn(self, token_ids: Sequence[int], logits: NDArray[np.float32]) -> None:
-        count = min(NUM_SUCCESSORS, logits.shape[1])
-        places = np.argpartition(logits, logits.shape[1] - count, axis=1)[:, -count:]
-        order = np.argsort(-np.take_along_axis(logits, places, 1), axis=1, kind="stable")
-        for token, row in zip(token_ids, np.take_along_axis(places, order, 1).tolist(), strict=True):
-            self.by_token[token] = row
+        for token, row in zip(token_ids, logits, strict=True):
+            places = np.flatnonzero(row >= row.max() - MAX_GAP)
+            if len(places) > 4 * NUM_SUCCESSORS:
+                places = places[np.argpartition(row[places], -NUM_SUCCESSORS)[-NUM_SUCCESSORS:]]
+            order = np.argsort(-row[places], kind="stable")[:NUM_SUCCESSORS]
+            self.by_token[token] = places[order].tolist()
 
     def check(self, before: int, token: int) -> None:
         """Count which rank a token that was written had."""
@@ -83,7 +85,7 @@ class _Session:
         token_ids, parents, logprobs, beliefs = self._grow(self._last, budget)
         size = len(beliefs) if self._width is None else self._width.cut(beliefs)
         children = {(parents[node], token_ids[node]): node for node in range(1, size + 1)}
-        self._drafted = (sum(beliefs[:size]), children) if size else None
+        self._drafted = sum(beliefs[:size]), children
         return DraftTree(token_ids[: size + 1], parents[: size + 1], logprobs=logprobs[: size + 1])
 
     def extend(self, token_ids: Sequence[int]) -> None:
@@ -116,10 +118,11 @@ class _Session:
         beliefs: list[float] = []
         heap: list[tuple[float, int, int, int, float]] = []  # -belief, order, parent, token, share
         order = itertools.count()
+        floor = MIN_BELIEF if self._width is None else max(MIN_BELIEF, self._width.floor)
 
         def offer(node: int, belief: float) -> None:
             for token, share in zip(self._successors.by_token.get(token_ids[node], ()), shares, strict=False):
-                if belief * share >= MIN_BELIEF:
+                if belief * share >= floor:
                     heapq.heappush(heap, (-belief * share, next(order), node, token, share))
 
         offer(0, 1.0)

@@ -20,9 +20,9 @@ class RetrievalDrafter:
     `index`: a `RetrievalIndex` to share with others; None makes one. `share`: finished outputs become searchable for later
     texts of the same `namespace`; prompts never do. How fast a text comes tells a reader what others wrote: give tenants that
     must not learn of each other namespaces of their own, or `share=False`.
-    `width_cost`: a, if a forward over w drafted nodes costs about 1 + a * w plain ones; each step then drafts what pays, and
-    the budget is a ceiling. None fills the budget. `use_noise`: rank by the sampler's noise; worth it for texts sampled at a
-    temperature near 1, harmful at 0. Thread-safe.
+    `width_cost`: a, `setup_cost`: b, if a forward over w > 0 drafted nodes costs about 1 + b + a * w plain ones; each step then
+    drafts what pays, and the budget is a ceiling. None fills the budget. `use_noise`: rank by the sampler's noise; worth it for
+    texts sampled at a temperature near 1, harmful at 0. Thread-safe.
     """
 
     def __init__(
@@ -32,12 +32,14 @@ class RetrievalDrafter:
         share: bool = True,
         namespace: str = "",
         width_cost: float | None = None,
+        setup_cost: float = 0.0,
         use_noise: bool = False,
     ) -> None:
         self.index = RetrievalIndex() if index is None else index
         self.share, self.namespace = share, namespace
-        self.width_cost, self.use_noise = width_cost, use_noise
-        self.width = None if width_cost is None else Width(width_cost)  # for trees that a grammar prunes before they are cut
+        self.width_cost, self.setup_cost, self.use_noise = width_cost, setup_cost, use_noise
+        # For trees that a grammar prunes before they are cut.
+        self.width = None if width_cost is None else Width(width_cost, setup_cost)
 
     def start(self, prompt_ids: Sequence[int], *, noise: Any = None) -> Any:
         """Open the session of one text: `propose(budget)`, `extend(token_ids)`, `finish()`. Cost: linear in the prompt."""
@@ -55,10 +57,13 @@ class _Session:
     def __init__(self, request: Any, width: Width | None, noise: Any) -> None:
         self._request, self.width, self._noise = request, width, noise
 
-    def propose(self, budget: int, *, whole: bool = False) -> DraftTree:
-        """Return a tree. whole: fill the budget, though the drafter has a width cost; somebody else cuts, and learns."""
-        cost = None if whole or self.width is None else self.width.cost
-        return self._request.propose(budget, width_cost=cost, noise=self._noise)  # type: ignore[no-any-return]
+    def propose(self, budget: int, *, floor: float | None = None) -> DraftTree:
+        """Return a tree. floor: take every node at least so likely, though the drafter has a width cost; somebody else cuts,
+        and learns."""
+        if floor is not None or self.width is None:
+            return self._request.propose(budget, floor=floor or 0.0, noise=self._noise)  # type: ignore[no-any-return]
+        cost, setup = self.width.cost, self.width.setup
+        return self._request.propose(budget, width_cost=cost, setup_cost=setup, noise=self._noise)  # type: ignore[no-any-return]
 
     def extend(self, token_ids: Sequence[int]) -> None:
         self._request.extend(token_ids)

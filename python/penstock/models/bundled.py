@@ -15,7 +15,7 @@ from penstock.tokenizer import vocabulary_from_huggingface
 
 __all__ = ["load", "load_with_numpy"]
 
-NUMPY_WIDTH_COST = 0.13  # 9 nodes take twice as long as one, 33 nodes 5 times (benchmarks/end_to_end.py)
+NUMPY_COSTS = {"width_cost": 0.09, "setup_cost": 0.12}  # 2 nodes take 1.2 times as long as one, 9 nodes 1.8, 33 nodes 3.8
 
 
 def load(backend: str) -> Model:
@@ -31,7 +31,7 @@ def load_with_numpy(path: Path, name: str) -> Model:
     """Return the Llama in a folder, run by numpy on one thread. Raises UnsupportedFeatureError for another architecture."""
     network, tokenizer, settings = load_folder(path)
     face = _tokenizer(tokenizer, settings, network.config)
-    options: dict[str, Any] = {"max_positions": network.max_positions, "width_cost": NUMPY_WIDTH_COST, "native": network}
+    options: dict[str, Any] = {"max_positions": network.max_positions, "native": network, **NUMPY_COSTS}
     return Model(name, face, network.fresh, **options)
 
 
@@ -45,7 +45,15 @@ def _with_transformers() -> Model:
     network.eval()  # type: ignore[no-untyped-call]
     face = _tokenizer(*load_folder(TINY_PATH)[1:], network.config.to_dict())
     limit = network.config.max_position_embeddings
-    return Model("tiny", face, lambda: TransformersContext(network), max_positions=limit, native=network)
+    return Model(
+        "tiny",
+        face,
+        lambda: TransformersContext(network),
+        max_positions=limit,
+        native=network,
+        width_cost=0.025,
+        setup_cost=0.17,
+    )
 
 
 def _tokenizer(tokenizer: Any, settings: dict[str, Any], config: dict[str, Any]) -> Tokenizer:

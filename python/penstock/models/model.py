@@ -21,8 +21,9 @@ class Model:
     """One model; thread-safe. Generators over it share its engine, so that their calls join one batch.
 
     new_context: makes a `Context`. max_positions: longest prompt and output together, None where nothing limits it.
-    width_cost: a, where a forward over w + 1 nodes costs about 1 + a * w plain ones; automatic drafting spends by it. It is a
-    constant of the backend and not measured, so that one seed gives one text on one device.
+    width_cost: a, setup_cost: b, where a forward over w > 0 drafted nodes costs about 1 + b + a * w plain ones; automatic
+    drafting spends by them. They are constants of the backend and not measured by themselves, so that one seed gives one text
+    on one device; `penstock.models.measure_width_cost` measures them for yours.
     """
 
     def __init__(
@@ -33,13 +34,14 @@ class Model:
         *,
         max_positions: int | None = None,
         width_cost: float = 0.03,
+        setup_cost: float = 0.0,
         native: Any = None,
     ) -> None:
         self.name = name
         self.tokenizer = tokenizer
         self.new_context = new_context
         self.max_positions = max_positions
-        self.width_cost = width_cost
+        self.width_cost, self.setup_cost = width_cost, setup_cost
         self.native = native  # the framework's own object, such as a transformers model
         self._lock = threading.Lock()
         self._engine: Engine | None = None
