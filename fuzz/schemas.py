@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-NAMES = ("a", "ab", "b", "ba", "", "é", "😀", 'q"')
+NAMES = ("a", "ab", "b", "ba", "", "é", "è", "😀", "😁", 'q"')  # some share their first bytes
 WORDS = ("", "a", "b", "ab", "ba", "aab", "é", "😀", "a\nb", 'q"', "2024-02-29", "2023-02-29", "10:00:00Z", "1.2.3.4", "a@b.de")
 NUMBERS = (0, 1, -1, 2, 3, 4, 6, 9, 10, 11, 12, 99, 100, 0.5, -0.5, 1.5, 2.25, 10.75, -10, 1e3, 12345678901234567890)
 PATTERNS = ("^a", "b$", "^(ab)*$", "[^a]", "^a?b+$", "é|😀", "^.{2}$", "^(?!a)", "\\bb", "^[a-c]{1,2}$", "\\d")

@@ -469,8 +469,8 @@ impl Run<'_> {
             Piece::Dead => Ok(()),
             Piece::Quote => self.end_key(key, frame, out),
             Piece::Part(partial) => {
-                let next = Key { partial, ..key };
-                if self.is_partial_key_live(&next, frame)? {
+                let next = self.key_inside(key, partial)?;
+                if next.others != RegexId::NEVER || self.are_partial_names_live(&next, frame)? {
                     out.push(Control::Key(next), frame);
                 }
                 Ok(())
@@ -538,13 +538,18 @@ impl Run<'_> {
         })
     }
 
-    fn is_partial_key_live(&mut self, key: &Key, frame: FrameId) -> Result<bool, Limit> {
-        if key.others != RegexId::NEVER {
-            let row = self.core.schemas.regexes.live_row(key.others)?;
-            if key.partial.is_live(&row) {
-                return Ok(true);
-            }
-        }
+    /// The state inside a character of a name. Where no other name goes on with what the character can become, `others`
+    /// says so at once: what is left depends on the declared names alone, as after the whole character.
+    fn key_inside(&mut self, key: Key, partial: Partial) -> Result<Key, Limit> {
+        let others = match key.others {
+            RegexId::NEVER | RegexId::ANYTHING => key.others,
+            others if partial.is_live(self.core.schemas.regexes.live_row_ref(others)?) => others,
+            _ => RegexId::NEVER,
+        };
+        Ok(Key { partial, others, ..key })
+    }
+
+    fn are_partial_names_live(&mut self, key: &Key, frame: FrameId) -> Result<bool, Limit> {
         match self.partial_names(key) {
             [None, None] => Ok(false),
             // Two ranges make no single guard, so the frame is asked.

@@ -98,8 +98,9 @@ pub struct Vocabulary {
     pub tables: FxHashMap<NodeId, StringTable>,
     /// Tokens that stay inside a string from a character boundary: `[k]` those of at most `k` characters, the last all.
     pub inside: Vec<Box<[u32]>>,
-    /// Tokens that may hold the end of one member and a whole further name, ascending. Real vocabularies have none. Walks let
-    /// one name stand for many, so whether such a token repeats a name is found by reading it in the state itself.
+    /// Tokens that may hold the end of one member and some of a further name, ascending. Real vocabularies have none. Walks
+    /// let one name stand for many, so whether such a token repeats a name is found by reading it in the state itself: one
+    /// character can be too much where few names are possible.
     pub two_names: Vec<(TokenId, Box<[u8]>)>,
     /// Tokens of whole characters, by their kinds of characters.
     pub slices: Vec<Slice>,
@@ -275,10 +276,14 @@ fn string_tables(info: &TokenizerInfo, trie: &TokenTrie, ids: &[TokenId]) -> (Fx
     (builders.into_iter().map(finish).collect(), TokenTrie::from_items(&mut items))
 }
 
-/// Whether a colon, a comma and two quotes come in this order: without them no name is closed behind another one.
+/// Whether a colon, a comma and a quote come in this order, and something behind: without them no name starts behind
+/// another one.
 fn may_hold_two_names(bytes: &[u8]) -> bool {
-    let wanted = b":,\"\"";
-    let found = bytes
+    let wanted = b":,\"";
+    let Some((_, before)) = bytes.split_last() else {
+        return false;
+    };
+    let found = before
         .iter()
         .fold(0, |found, byte| found + usize::from(wanted.get(found) == Some(byte)));
     found == wanted.len()

@@ -132,6 +132,8 @@ fn masks_of_schemas_follow_the_law() {
         "-1",
         "x-",
         "\", \"ab\": ",
+        "\":1,\"a",
+        "\\ud83d",
     ];
     for (i, schema) in [
         r#"{"type":"object","properties":{"a":{"type":"integer"},"ab":{"type":"string","maxLength":2},"é":true},"required":["ab"],"additionalProperties":false}"#,
@@ -142,6 +144,8 @@ fn masks_of_schemas_follow_the_law() {
         r#"{"anyOf":[{"type":"object","properties":{"a":{"const":1}},"required":["a"]},{"type":"object","properties":{"ab":{"type":"number"}},"required":["ab"]}]}"#,
         r#"{"oneOf":[{"type":"integer","minimum":3,"maximum":12},{"type":"number","multipleOf":0.5,"maximum":5}]}"#,
         r#"{"type":"object","propertyNames":{"pattern":"^(a|ab|b)$"},"minProperties":2}"#,
+        r#"{"type":"object","properties":{"😀":false,"é":false,"è":true,"b":true},"patternProperties":{"^a":true},"additionalProperties":false}"#,
+        r#"{"type":"object","patternProperties":{"^(😀|a)$":{"type":"integer"}},"additionalProperties":false}"#,
     ]
     .iter()
     .enumerate()
