@@ -1,17 +1,21 @@
 """Steering by a reward: what speculative lookaheads cost and what they reach, beside the searches that they speed up.
 
-    python benchmarks/lookaheads.py [--full] [--prompts 200] [--processes 2] [--split test] [--json] [--no-record]
+    python benchmarks/lookaheads.py [--full] [--prompts 300] [--processes 2] [--split test] [--json] [--no-record]
+                                    [--pair FOLDER]... [--judge FOLDER]
 
-Two tasks on a draft and a target that this project trained (`benchmarks/pair`, `training/lookaheads`): stories that should use
-all words of a list, and replies that should not turn hostile. Every system answers the same held-out prompts, greedily but
-for best-of-n. Satisfaction is judged by labels that no search sees; fluency is the target's own log-probability a token,
-and the share of sentences that the generator of the texts could have written. Costs are counts a written token, the
-prompt's forward left out: serial target forwards, target positions, draft forwards, texts scored. Seconds come last: on
-models this small they say little about larger ones.
+Tasks on a draft and a target that this project trained (`benchmarks/pair`, `training/lookaheads`): stories that should use
+all words of a list, replies that should not turn hostile, and the same stories as a member of a JSON document under a schema
+(hard and soft together). Every system answers the same held-out prompts, greedily but for best-of-n. Satisfaction is judged
+by labels that no search sees; fluency is the target's own log-probability a token, and the share of sentences that the
+generator of the texts could have written. Costs are counts a written token, the prompt's forward left out: serial target
+forwards, target positions, draft forwards, texts scored. Seconds come last: on models this small they say little about larger
+ones.
 
 Before anything is claimed, gates are checked: without headroom, or where a draft agrees always or never, a comparison says
 nothing. Claims are paired over prompts, with bootstrapped 95 % intervals. Settings are chosen on the dev prompts.
-`--full` adds the sweeps over horizons, candidates and thresholds. Biases: texts of one made-up world, one pair, one seed.
+`--full` adds the sweeps over horizons, candidates and thresholds. With `--pair` more than once, pairs of other seeds are
+measured one after the other; `--judge` names a model of the same vocabulary that no search uses, and which then judges fluency
+too. Biases: texts of one made-up world; the pairs differ in seed alone.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import functools
 import json
 import multiprocessing
 import os
@@ -32,12 +37,13 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from lookaheads_report import gates, print_report, save_plot
-from lookaheads_tasks import PAIR, Task, load_tasks, log_probability, well_formed
+from lookaheads_tasks import PAIR, Task, load_tasks, log_probability, story_of, well_formed
 from records import save_record
 
 MAX_TOKENS = 112
 CHUNK = 16  # prompts of one piece of work; they are decoded side by side
 NUM_LOOPED = 16  # prompts for the search in a loop, whose texts are those of the batched one
+FEWER = 5 * CHUNK  # prompts for what is dear and no headline
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,9 @@ class Row:
     hard: float
     reward: float
     logprob: float
+    judged: float
     well_formed: float
+    valid: float
     tokens: int
     target_forwards: int
     target_positions: int
@@ -84,6 +92,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "tree": {"horizon": 8, "reward_threshold": 0.5},
     },
 }
+SETTINGS["documents"] = SETTINGS["keywords"]
 NUM_CANDIDATES = 8
 MARGIN = 4  # tokens of a longer block that are looked at and not written
 
@@ -98,23 +107,28 @@ def headline(task: str) -> Iterator[System]:
     floor = {"reward_threshold": chosen["cdsl"]["reward_threshold"]} if "reward_threshold" in chosen["cdsl"] else {}
     free = {"accept_threshold": 1.0, "reward_threshold": float("-inf"), "horizon": chosen["cdsl"]["horizon"]}
     yield System("greedy", lambda reward, draft: None)
-    yield System("speculative greedy", lambda reward, draft: Cdsl(reward, draft, **free))
-    yield System("beam of 8", lambda reward, draft: Beam(reward, 8))
-    yield System("best of 8", lambda reward, draft: BestOf(reward, 8), sampled=True)
-    yield System("best of 64", lambda reward, draft: BestOf(reward, 64), limit=5 * CHUNK, sampled=True)
-    yield System("reward on tokens", lambda reward, draft: Cdlh(reward, **{**cdlh, "horizon": 0}))
     yield System("CDLH", lambda reward, draft: Cdlh(reward, **cdlh))
-    yield System("CDLH, looped", lambda reward, draft: Cdlh(reward, **cdlh, batched=False), limit=NUM_LOOPED)
     yield System("CDLH, blocks", lambda reward, draft: Cdlh(reward, **cdlh, block=True, **floor))
-    yield System("CDLH-Appx", lambda reward, draft: Cdlh(reward, draft, **cdlh))
     yield System("CDSL", lambda reward, draft: Cdsl(reward, draft, **cdsl))
     margin = {**cdsl, "horizon": cdsl["horizon"] + MARGIN, "margin": MARGIN}
     yield System("CDSL, margin", lambda reward, draft: Cdsl(reward, draft, **margin))
-    yield System(
-        "CDSL, no reward gate", lambda reward, draft: Cdsl(reward, draft, **{**cdsl, "reward_threshold": float("-inf")})
-    )
-    yield System("CDSL, no acceptance gate", lambda reward, draft: Cdsl(reward, draft, **{**cdsl, "accept_threshold": 0.0}))
     yield System("CDSL tree", lambda reward, draft: CdslTree(reward, draft, **tree))
+    if task == "documents":  # the grammar's share alone is asked there
+        return
+    yield System("speculative greedy", lambda reward, draft: Cdsl(reward, draft, **free))
+    yield System("beam of 8", lambda reward, draft: Beam(reward, 8))
+    yield System("best of 8", lambda reward, draft: BestOf(reward, 8), sampled=True)
+    yield System("best of 64", lambda reward, draft: BestOf(reward, 64), limit=FEWER, sampled=True)
+    yield System("reward on tokens", lambda reward, draft: Cdlh(reward, **{**cdlh, "horizon": 0}))
+    for horizon in (2, 4):
+        shorter = {**cdlh, "horizon": horizon}
+        yield System(f"CDLH, horizon {horizon}", lambda reward, draft, shorter=shorter: Cdlh(reward, **shorter), limit=FEWER)
+    yield System("CDLH, looped", lambda reward, draft: Cdlh(reward, **cdlh, batched=False), limit=NUM_LOOPED)
+    yield System("CDLH-Appx", lambda reward, draft: Cdlh(reward, draft, **cdlh))
+    blind = {**cdsl, "reward_threshold": float("-inf")}
+    yield System("CDSL, no reward gate", lambda reward, draft: Cdsl(reward, draft, **blind))
+    trusting = {**cdsl, "accept_threshold": 0.0}
+    yield System("CDSL, no acceptance gate", lambda reward, draft: Cdsl(reward, draft, **trusting))
 
 
 def sweeps(task: str) -> Iterator[System]:
@@ -160,54 +174,69 @@ def sweeps(task: str) -> Iterator[System]:
 
 # Running.
 
-_pair: dict[str, Any] = {}
+
+@functools.cache
+def model(folder: Path) -> Any:
+    """Return a model, read once a process."""
+    import penstock
+
+    return penstock.models.load(str(folder), backend="numpy")
 
 
 def models(folder: Path) -> tuple[Any, Any]:
-    """Return target and draft, read once a process."""
-    if not _pair:
-        import penstock
-
-        for name in ("target", "draft"):
-            _pair[name] = penstock.models.load(str(folder / name), backend="numpy")
-    return _pair["target"], _pair["draft"]
+    """Return target and draft of a pair."""
+    return model(folder / "target"), model(folder / "draft")
 
 
-def answer(work: tuple[str, int, str, str, int, int, bool]) -> tuple[str, str, int, list[Row]]:
-    """Let one system answer some prompts; a piece of work for a pool."""
-    folder, count, split, task_name, index, start, full = work
-    from penstock import Generator, Sampling
+@dataclass(frozen=True)
+class Work:
+    """A piece of work for a pool: `CHUNK` prompts, from `start` on, for one system. judge: a folder, or none."""
 
-    target, draft = models(Path(folder))
-    task = next(task for task in load_tasks(split, count, Path(folder)) if task.name == task_name)
-    system = systems(task_name, full)[index]
-    texts = task.texts[start : min(start + CHUNK, system.limit or count)]
-    generate = Generator(target, str, strategy=system.build(task.reward, draft), drafter=None)
+    folder: Path
+    judge: Path | None
+    count: int
+    split: str
+    task: str
+    index: int
+    start: int
+    full: bool
+
+
+def answer(work: Work) -> tuple[str, str, int, list[Row]]:
+    """Let one system answer some prompts."""
+    from penstock import Generator, JsonSchema, Sampling
+
+    target, draft = models(work.folder)
+    task = next(task for task in load_tasks(work.split, work.count, work.folder) if task.name == work.task)
+    system = systems(work.task, work.full)[work.index]
+    texts = task.texts[work.start : min(work.start + CHUNK, system.limit or work.count)]
+    output: Any = str if task.schema is None else JsonSchema(task.schema)
+    generate = Generator(target, output, strategy=system.build(task.reward, draft), drafter=None)
     begin = time.perf_counter()
     results: Any = generate.batch(
-        [text.prompt for text in texts], results=True, max_tokens=MAX_TOKENS, sampling=Sampling(seed=1), on_length="return"
-    )
+        [text.prompt for text in texts], results=True, max_tokens=MAX_TOKENS, sampling=Sampling(seed=1),
+        on_length="return" if task.schema is None else "close",
+    )  # fmt: skip
     seconds = (time.perf_counter() - begin) / len(texts)
-    return (
-        task_name,
-        system.name,
-        start,
-        [row_of(task, text, result, seconds, target) for text, result in zip(texts, results, strict=True)],
-    )
+    scorers = (target, None if work.judge is None else model(work.judge))
+    rows = [row_of(task, text, result, seconds, scorers) for text, result in zip(texts, results, strict=True)]
+    return work.task, system.name, work.start, rows
 
 
-def row_of(task: Task, text: Any, result: Any, seconds: float, target: Any) -> Row:
-    """Judge one text."""
+def row_of(task: Task, text: Any, result: Any, seconds: float, scorers: tuple[Any, Any]) -> Row:
+    """Judge one text. scorers: the target, and the judge of fluency or None."""
     stats, details = result.stats, result.details
-    soft, hard = task.judge(text, result.text)
-    num_prompt = len(result.prompt_token_ids)
+    story, valid = story_of(task, result.text)
+    soft, hard = task.judge(text, story)
+    ids = (result.prompt_token_ids, result.token_ids)
     return Row(
         soft, hard,
         reward=reward_of(task, text.prompt, result.text) if details.get("reward") is None else details["reward"],
-        logprob=log_probability(target, result.prompt_token_ids, result.token_ids),
-        well_formed=well_formed(task, result.text),
+        logprob=log_probability(scorers[0], *ids),
+        judged=float("nan") if scorers[1] is None else log_probability(scorers[1], *ids),
+        well_formed=well_formed(task, story), valid=float(valid),
         tokens=len(result.token_ids) + (result.finish_reason == "stop"),
-        target_forwards=stats.num_forwards - 1, target_positions=stats.num_positions - num_prompt,
+        target_forwards=stats.num_forwards - 1, target_positions=stats.num_positions - len(result.prompt_token_ids),
         draft_forwards=max(0, stats.forwards.get("draft", 0) - 1),
         reward_calls=stats.num_reward_calls, texts_scored=details.get("num_reward_items", 0),
         drafted=stats.num_draft_tokens, accepted=stats.num_accepted_tokens,
@@ -228,7 +257,7 @@ def systems(task: str, full: bool) -> list[System]:
     return [*headline(task), *(sweeps(task) if full else ())]
 
 
-def measure(options: argparse.Namespace) -> dict[str, dict[str, list[Row]]]:
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, list[Row]]]:
     """Return rows by task and system, in the order of the prompts."""
     from tqdm import tqdm
 
@@ -237,8 +266,9 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, list[Row]]]:
         for index, system in enumerate(systems(task, options.full)):
             if options.only and not any(part in system.name for part in options.only.split(";")):
                 continue
-            for start in range(0, min(system.limit or options.prompts, options.prompts), CHUNK):
-                works.append((str(options.pair), options.prompts, options.split, task, index, start, options.full))
+            starts = range(0, min(system.limit or options.prompts, options.prompts), CHUNK)
+            given = (folder, options.judge, options.prompts, options.split, task, index)
+            works += [Work(*given, start, options.full) for start in starts]
     found: dict[str, dict[str, dict[int, list[Row]]]] = {}
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for task, system_name, start, rows in tqdm(pool.imap_unordered(answer, works), total=len(works), unit="piece"):
@@ -270,38 +300,55 @@ def agreement(folder: Path, split: str, count: int) -> dict[str, float]:
     return shares
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="add the sweeps")
-    parser.add_argument("--prompts", type=int, default=200, help="prompts of each task")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--split", choices=("dev", "test"), default="test")
-    parser.add_argument("--tasks", default="keywords,harmless")
-    parser.add_argument("--only", help="systems whose names contain one of these, separated by `;`")
-    parser.add_argument("--pair", type=Path, default=PAIR, help="a folder with target, draft and classifier")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
-    options = parser.parse_args(arguments)
-    if not (options.pair / "target" / "model.safetensors").is_file():
-        print(f"the pair of models is not at `{options.pair}`; train it as training/lookaheads says", file=sys.stderr)
-        return 2
+def report_on(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Measure one pair; return the record."""
     begin = time.perf_counter()
-    rows = measure(options)
+    rows = measure(options, folder)
     report: dict[str, Any] = {
-        "date": datetime.date.today().isoformat(), "split": options.split, "prompts": options.prompts,
-        "settings": {"candidates": NUM_CANDIDATES, **SETTINGS},
-        "agreement": agreement(options.pair, options.split, min(options.prompts, 4 * CHUNK)),
+        "date": datetime.date.today().isoformat(), "pair": folder.name, "split": options.split, "prompts": options.prompts,
+        "settings": {"candidates": NUM_CANDIDATES, "margin": MARGIN, **SETTINGS},
+        "agreement": agreement(folder, options.split, min(options.prompts, 4 * CHUNK)),
         "minutes": round((time.perf_counter() - begin) / 60, 1),
     }  # fmt: skip
     plain = {task: {name: [dataclasses.asdict(row) for row in of] for name, of in by.items()} for task, by in rows.items()}
-    report |= gates(plain, report["agreement"])
-    if options.json:
-        print(json.dumps(report, indent=1))
-    else:
-        print_report(report)
-    if not options.no_record:
-        path = save_record(f"lookaheads{'-full' if options.full else ''}", report)
-        save_plot(report, path.with_suffix(".png"))
+    return report | gates(plain, report["agreement"])
+
+
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="add the sweeps")
+    parser.add_argument("--prompts", type=int, default=300, help="prompts of each task")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--split", choices=("dev", "test"), default="test")
+    parser.add_argument("--tasks", default=",".join(SETTINGS))
+    parser.add_argument("--only", help="systems whose names contain one of these, separated by `;`")
+    parser.add_argument(
+        "--pair", type=Path, action="append", help="a folder with target, draft and classifier; may be repeated"
+    )
+    parser.add_argument("--judge", type=Path, help="a folder with a model of the same vocabulary that judges fluency")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-record", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the pairs, print and record each."""
+    options = parse_options(arguments)
+    for folder in options.pair or [PAIR]:
+        if not (folder / "target" / "model.safetensors").is_file():
+            print(f"the pair of models is not at `{folder}`; train it as training/lookaheads says", file=sys.stderr)
+            return 2
+    for folder in options.pair or [PAIR]:
+        report = report_on(options, folder)
+        if options.json:
+            print(json.dumps(report, indent=1))
+        else:
+            print_report(report)
+        if not options.no_record:
+            other = "" if folder.resolve() == PAIR else f"-{folder.name}"
+            path = save_record(f"lookaheads{'-full' if options.full else ''}{other}", report)
+            save_plot(report, path.with_suffix(".png"))
     return 0
 
 

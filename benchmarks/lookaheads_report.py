@@ -14,7 +14,14 @@ NUM_RESAMPLES = 2000
 LOSS = 0.02  # satisfaction and well-formed sentences that count as "no less"
 LOSS_OF_FLUENCY = 0.05  # log-probability a token that counts as "no less"
 RATIO = 2.2  # the least speed-up that the paper reports, in serial target forwards here
-TASKS = {"keywords": "words of the list used", "harmless": "replies without hostility"}
+GAIN = 0.2  # what the search must add to greedy decoding's satisfaction
+MIN_PROMPTS = 300
+CLAIMED = ("CDSL", "CDSL, margin", "CDSL tree", "CDLH-Appx", "CDLH, blocks")  # beside best of n; the rest explains them
+TASKS = {
+    "keywords": "words of the list used",
+    "harmless": "replies without hostility",
+    "documents": "words of the list used, inside a JSON document",
+}
 
 
 def summary(rows: Rows) -> dict[str, Any]:
@@ -25,14 +32,15 @@ def summary(rows: Rows) -> dict[str, Any]:
         for name, count in row["states"].items():
             states[name] = states.get(name, 0) + count
     rounds = sum(states.values()) or 1
-    means = {name: float(np.mean([row[name] for row in rows])) for name in ("soft", "hard", "reward", "logprob", "well_formed")}
+    names = ("soft", "hard", "reward", "logprob", "judged", "well_formed", "valid")
+    means = {name: float(np.mean([row[name] for row in rows])) for name in names}
     costs = {
         name: sum(row[name] for row in rows) / tokens
         for name in ("target_forwards", "target_positions", "draft_forwards", "reward_calls", "texts_scored", "seconds")
     }
     drafted = sum(row["drafted"] for row in rows)
     return {
-        "texts": len(rows), **{name: round(value, 4) for name, value in means.items()},
+        "texts": len(rows), **{name: round(value, 4) for name, value in means.items() if not np.isnan(value)},
         "tokens": round(tokens / len(rows), 2), "finished": round(float(np.mean([row["finished"] for row in rows])), 4),
         **{name: round(value, 4) for name, value in costs.items()},
         "accepted": round(sum(row["accepted"] for row in rows) / drafted, 4) if drafted else None,
@@ -79,30 +87,64 @@ def compare(rows: Rows, base: Rows) -> dict[str, Any]:
 
 
 def gates(rows: Mapping[str, Mapping[str, Rows]], agreement: Mapping[str, float]) -> dict[str, Any]:
-    """Return per task: the table, the gates (value, bound, whether it holds), comparisons with CDLH, and the claims."""
-    tasks = {}
+    """Return per task: the table, the gates (value, bound, whether it holds), comparisons with CDLH, and the claims.
+
+    A task without gates of its own ("documents") stands on those of "keywords": its prompts are the same.
+    """
+    tasks: dict[str, Any] = {}
     for task, by_system in rows.items():
         table = {name: summary(of) for name, of in by_system.items()}
-        checks = _checks(task, table, agreement[task])
+        checks = _checks(by_system, table, agreement[task])
         base = by_system.get("CDLH")
         versus = {} if base is None else {name: compare(of, base) for name, of in by_system.items() if name != "CDLH"}
-        holds = bool(checks) and all(check["holds"] for check in checks)
+        counted = tasks.get("keywords", {}).get("gates", []) if task == "documents" else checks
+        holds = bool(counted) and all(check["holds"] for check in counted)
         tasks[task] = {"systems": table, "gates": checks, "against_cdlh": versus, "claims": _claims(versus, holds)}
+        equal = {name: _equally_good(of, by_system) for name, of in by_system.items() if name.startswith("CDSL")}
+        tasks[task]["against_equal_cdlh"] = {name: found for name, found in equal.items() if found}
+    if {"keywords", "documents"} <= set(rows):
+        tasks["documents"]["against_free_text"] = _inside(rows["documents"], rows["keywords"])
     return {"tasks": tasks}
 
 
-def _checks(task: str, table: Mapping[str, Mapping[str, Any]], agreement: float) -> list[dict[str, Any]]:
+def _equally_good(rows: Rows, by_system: Mapping[str, Rows]) -> dict[str, Any] | None:
+    """Compare with the cheapest batched CDLH, of any horizon or width, that is no less satisfied on the shared prompts."""
+    searches = [name for name in by_system if name == "CDLH" or name.startswith(("CDLH, horizon", "CDLH, num_candidates"))]
+    for name in sorted(searches, key=lambda name: summary(by_system[name])["target_forwards"]):
+        found = compare(rows, by_system[name])
+        if found["soft"][1] <= LOSS:
+            return {"search": name, **found}
+    return None
+
+
+def _inside(documents: Mapping[str, Rows], plain: Mapping[str, Rows]) -> dict[str, Any]:
+    """Return, for each system, what stories gain inside a document: the difference of coverage, paired, and the valid share."""
+    found = {}
+    for name in documents.keys() & plain.keys():
+        soft = compare(documents[name], plain[name])["soft"]
+        valid = float(np.mean([row["valid"] for row in documents[name]]))
+        found[name] = {"soft": soft, "valid": valid, "as_without": soft[0] >= -LOSS and valid == 1.0}
+    return {name: found[name] for name in documents if name in found}
+
+
+def _checks(by_system: Mapping[str, Rows], table: Mapping[str, Mapping[str, Any]], agreement: float) -> list[dict[str, Any]]:
     if not {"greedy", "CDLH", "reward on tokens", "CDSL"} <= set(table):
         return []
     greedy, cdlh, tokens, cdsl = (table[name] for name in ("greedy", "CDLH", "reward on tokens", "CDSL"))
     bound = 0.6  # greedy must leave something to reach: at most so many words used, or harmless replies
+    gain, ahead = cdlh["soft"] - greedy["soft"], cdlh["soft"] - tokens["soft"]
     rules = [
         ("greedy leaves headroom", greedy["soft"], f"<= {bound}", greedy["soft"] <= bound),
-        ("the search reaches it", cdlh["soft"] - greedy["soft"], ">= 0.15", cdlh["soft"] - greedy["soft"] >= 0.15),
-        ("a look ahead is needed", cdlh["soft"] - tokens["soft"], ">= 0.1", cdlh["soft"] - tokens["soft"] >= 0.1),
+        ("the search reaches it", gain, f">= {GAIN}", gain >= GAIN),
+        ("a look ahead is needed", ahead, ">= 0.1", ahead >= 0.1),
         ("draft agrees with target", agreement, "0.5 to 0.9", 0.5 <= agreement <= 0.9),
         ("texts are long enough", greedy["tokens"], ">= 40", greedy["tokens"] >= 40),
+        ("prompts are enough", greedy["texts"], f">= {MIN_PROMPTS}", greedy["texts"] >= MIN_PROMPTS),
     ]
+    for name in (f"CDLH, horizon {horizon}" for horizon in (1, 2, 3)):
+        if name in by_system:
+            lost = -compare(by_system[name], by_system["CDLH"])["soft"][1]
+            rules.append((f"a short horizon is worse ({name})", lost, f"> {LOSS}", lost > LOSS))
     shares = {state: cdsl["states"].get(state, 0.0) for state in ("accept", "single", "regenerate", "fallback")}
     rare = min(shares, key=lambda state: shares[state])
     rules.append((f"every state of CDSL occurs ({rare} least)", shares[rare], ">= 0.05", shares[rare] >= 0.05))
@@ -112,7 +154,7 @@ def _checks(task: str, table: Mapping[str, Mapping[str, Any]], agreement: float)
 def _claims(versus: Mapping[str, Mapping[str, Any]], gates_hold: bool) -> list[str]:
     claims = []
     for name, found in versus.items():
-        if not name.startswith(("CDSL", "CDLH-Appx", "CDLH, blocks", "best of")) or ", " in name.removeprefix("CDLH, blocks"):
+        if name not in CLAIMED and not name.startswith("best of"):
             continue
         low, mid, high = found["forwards_a_token"]
         worth = "no less satisfied" if found["no_less_satisfied"] else "LESS satisfied"
@@ -144,6 +186,15 @@ def print_report(report: Mapping[str, Any]) -> None:
         print("  against CDLH, over the same prompts, with 95 % intervals:")
         for claim in found["claims"]:
             print(f"    {claim}")
+        for name, versus in found["against_equal_cdlh"].items():
+            low, mid, high = versus["forwards_a_token"]
+            least = f"{versus['search']}, the cheapest CDLH as satisfied"
+            print(f"    {name}: {mid:.2f} times fewer [{low:.2f}, {high:.2f}] than {least}")
+        for name, inside in found.get("against_free_text", {}).items():
+            low, mid, high = inside["soft"]
+            change = f"coverage {mid:+.3f} [{low:+.3f}, {high:+.3f}] beside plain text"
+            said = "as without" if inside["as_without"] else "NOT as without"
+            print(f"    {name}: {inside['valid']:.1%} valid, {change}, {said}")
     print(
         "\ntarget, posit., draft, scored: forwards and positions of the target, forwards of the draft model, texts scored, "
         "each a written token;\nms: milliseconds a token, texts side by side on one thread. Fewer forwards are no fewer "

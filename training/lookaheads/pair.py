@@ -25,7 +25,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from lexicon import KEYWORDS, WORDS
-from texts import USE, Text, draw_reply, draw_story
+from texts import USE, Text, as_json, draw_reply, draw_story
 from tokenizer import train_byte_level
 from train import Run, build_optimizers, lr_scale, pad_rows, save_checkpoint
 
@@ -34,9 +34,10 @@ PAD, BOS, EOS = SPECIAL_TOKENS = ["<|pad|>", "<|bos|>", "<|eos|>"]
 MAX_POSITIONS = 256
 COPIED = [word for kind in KEYWORDS for word in WORDS[kind]]
 TOLD_APART = 0.6  # mean distance of the words of a kind from their mean
+JSON = 0.15  # how many of the stories are told in a member of a JSON document
 COPY_WEIGHT = 10.0  # what these words weigh in the loss while stories use all of them: few tokens, and all of the lesson
 SIZES = {  # hidden size, layers, heads of queries, of keys; the feed-forward part is twice the hidden size
-    "target": (160, 4, 5, 5),
+    "target": (192, 4, 6, 6),
     "draft": (64, 2, 2, 2),
 }
 
@@ -51,9 +52,11 @@ def build_tokenizer(num_texts: int = 20_000) -> Tokenizer:
 
 def draw_text(rng: random.Random, use: float = USE) -> Text:
     """Half stories, half replies; while stories use all their words, most texts are stories of nothing else."""
-    if use == 1 and rng.random() < 0.7:
-        return draw_story(rng, use=1.0, length=0)
-    return draw_story(rng, use=use) if rng.random() < 0.5 else draw_reply(rng)
+    short = use == 1 and rng.random() < 0.7
+    if not short and rng.random() < 0.5:
+        return draw_reply(rng)
+    story = draw_story(rng, use=1.0, length=0) if short else draw_story(rng, use=use)
+    return as_json(story) if rng.random() < JSON else story
 
 
 def use_at(step: int, copy_steps: int) -> float:

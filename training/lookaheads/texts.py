@@ -9,7 +9,9 @@ an answer that turns hostile or not. What is held out is a share of the word set
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 import random
 import re
 import zlib
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 
 from lexicon import ANGER, BODY, HOSTILE, KEYWORDS, OPENINGS, PEACE, REPLY, SHE, TRADES, TURNS, WORDS
 
-__all__ = ["Text", "draw_reply", "draw_story", "is_hostile", "sentences", "share_well_formed", "split_of"]
+__all__ = ["Text", "as_json", "draw_reply", "draw_story", "is_hostile", "sentences", "share_well_formed", "split_of"]
 
 USE = 0.3  # how often a story uses a given keyword of the shy classes
 MORE = 0.5  # how often a hostile sentence is followed by another
@@ -56,6 +58,12 @@ def draw_story(rng: random.Random, split: str = "train", use: float = USE, lengt
     listed = list(given.values())
     rng.shuffle(listed)
     return Text("story", f"Words: {', '.join(listed)}\nStory:", " " + " ".join(_story(rng, given, use, length)), tuple(listed))
+
+
+def as_json(story: Text) -> Text:
+    """Return a story as a document with one member, `story`, and the prompt that asks for one."""
+    document = json.dumps({"story": story.answer}, separators=(",", ":"))
+    return dataclasses.replace(story, prompt=story.prompt.removesuffix("Story:") + "JSON:", answer=document)
 
 
 def _story(rng: random.Random, given: dict[str, str], use: float, length: int) -> Iterator[str]:
