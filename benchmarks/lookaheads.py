@@ -132,44 +132,40 @@ def headline(task: str) -> Iterator[System]:
 
 
 def sweeps(task: str) -> Iterator[System]:
-    """What `--full` adds: one setting changed at a time."""
+    """What `--full` adds: a grid of nine for each search, and then one setting changed at a time."""
     from penstock.decoding import Cdlh, Cdsl, CdslTree
 
     chosen = SETTINGS[task]
-    base = {
-        name: {"num_candidates": NUM_CANDIDATES, "weight": chosen["weight"], **chosen[name]}
-        for name in ("cdlh", "cdsl", "tree")
-    }
+    shared = {"num_candidates": NUM_CANDIDATES, "weight": chosen["weight"]}
 
     def cdlh(**changed: Any) -> System:
-        name = ", ".join(f"{key} {value}" for key, value in changed.items())
-        return System(f"CDLH, {name}", lambda reward, draft: Cdlh(reward, **{**base["cdlh"], **changed}))
+        return System(_named("CDLH", changed), lambda reward, draft: Cdlh(reward, **{**shared, **chosen["cdlh"], **changed}))
 
     def cdsl(**changed: Any) -> System:
-        name = ", ".join(f"{key} {value}" for key, value in changed.items())
-        return System(f"CDSL, {name}", lambda reward, draft: Cdsl(reward, draft, **{**base["cdsl"], **changed}))
+        return System(
+            _named("CDSL", changed), lambda reward, draft: Cdsl(reward, draft, **{**shared, **chosen["cdsl"], **changed})
+        )
 
     def tree(**changed: Any) -> System:
-        name = ", ".join(f"{key} {value}" for key, value in changed.items())
-        return System(f"CDSL tree, {name}", lambda reward, draft: CdslTree(reward, draft, **{**base["tree"], **changed}))
+        options = {**shared, **chosen["tree"], **changed}
+        return System(_named("CDSL tree", changed), lambda reward, draft: CdslTree(reward, draft, **options))
 
-    for horizon in (1, 2, 4, 12, 16):
-        yield cdlh(horizon=horizon)
-        yield cdsl(horizon=horizon)
-        yield tree(horizon=horizon)
+    for weight in (5.0, 10.0, 20.0):
+        yield from (cdlh(weight=weight, horizon=horizon) for horizon in (4, 8, 12))
+        for kind in (cdsl, tree):
+            yield from (kind(weight=weight, horizon=horizon, margin=margin) for horizon, margin in ((8, 0), (12, 4), (16, 8)))
+    yield from (cdlh(horizon=horizon) for horizon in (1, 16))
     for count in (2, 4, 16):
-        yield cdlh(num_candidates=count)
-        yield cdsl(num_candidates=count)
-        yield tree(num_candidates=count)
-    for weight in (2.0, 5.0, 20.0, 40.0):
-        yield cdlh(weight=weight)
-        yield cdsl(weight=weight)
-    for share in (0.25, 0.75, 1.0):
-        yield cdsl(accept_threshold=share)
-    for margin in (2, 4, 6):
-        yield cdsl(margin=margin)
+        yield from (kind(num_candidates=count) for kind in (cdlh, cdsl, tree))
+    yield from (cdsl(accept_threshold=share) for share in (0.25, 0.75, 1.0))
     yield cdsl(commit="matched")
     yield cdsl(on_reject="single")
+    yield tree(span="matched")
+    yield tree(slack=2)
+
+
+def _named(kind: str, changed: dict[str, Any]) -> str:
+    return ", ".join([kind, *(f"{name} {value}" for name, value in changed.items())])
 
 
 # Running.

@@ -94,12 +94,18 @@ def gates(rows: Mapping[str, Mapping[str, Rows]], agreement: Mapping[str, float]
     tasks: dict[str, Any] = {}
     for task, by_system in rows.items():
         table = {name: summary(of) for name, of in by_system.items()}
-        checks = _checks(by_system, table, agreement[task])
+        checks = _checks(task, by_system, table, agreement[task])
         base = by_system.get("CDLH")
         versus = {} if base is None else {name: compare(of, base) for name, of in by_system.items() if name != "CDLH"}
         counted = tasks.get("keywords", {}).get("gates", []) if task == "documents" else checks
         holds = bool(counted) and all(check["holds"] for check in counted)
-        tasks[task] = {"systems": table, "gates": checks, "against_cdlh": versus, "claims": _claims(versus, holds)}
+        tasks[task] = {
+            "agreement": round(agreement[task], 4),
+            "systems": table,
+            "gates": checks,
+            "against_cdlh": versus,
+            "claims": _claims(versus, holds),
+        }
         equal = {name: _equally_good(of, by_system) for name, of in by_system.items() if name.startswith("CDSL")}
         tasks[task]["against_equal_cdlh"] = {name: found for name, found in equal.items() if found}
     if {"keywords", "documents"} <= set(rows):
@@ -127,7 +133,10 @@ def _inside(documents: Mapping[str, Rows], plain: Mapping[str, Rows]) -> dict[st
     return {name: found[name] for name in documents if name in found}
 
 
-def _checks(by_system: Mapping[str, Rows], table: Mapping[str, Mapping[str, Any]], agreement: float) -> list[dict[str, Any]]:
+def _checks(
+    task: str, by_system: Mapping[str, Rows], table: Mapping[str, Mapping[str, Any]], agreement: float
+) -> list[dict[str, Any]]:
+    """Return the gates; that of "harmless" is its headroom, since its texts are too alike for a draft to be often wrong."""
     if not {"greedy", "CDLH", "reward on tokens", "CDSL"} <= set(table):
         return []
     greedy, cdlh, tokens, cdsl = (table[name] for name in ("greedy", "CDLH", "reward on tokens", "CDSL"))
@@ -137,12 +146,13 @@ def _checks(by_system: Mapping[str, Rows], table: Mapping[str, Mapping[str, Any]
         ("greedy leaves headroom", greedy["soft"], f"<= {bound}", greedy["soft"] <= bound),
         ("the search reaches it", gain, f">= {GAIN}", gain >= GAIN),
         ("a look ahead is needed", ahead, ">= 0.1", ahead >= 0.1),
-        ("draft agrees with target", agreement, "0.5 to 0.9", 0.5 <= agreement <= 0.9),
         ("texts are long enough", greedy["tokens"], ">= 40", greedy["tokens"] >= 40),
         ("prompts are enough", greedy["texts"], f">= {MIN_PROMPTS}", greedy["texts"] >= MIN_PROMPTS),
     ]
+    if task != "harmless":
+        rules.append(("draft agrees with target", agreement, "0.5 to 0.9", 0.5 <= agreement <= 0.9))
     for name in (f"CDLH, horizon {horizon}" for horizon in (1, 2, 3)):
-        if name in by_system:
+        if task != "harmless" and name in by_system:
             lost = -compare(by_system[name], by_system["CDLH"])["soft"][1]
             rules.append((f"a short horizon is worse ({name})", lost, f"> {LOSS}", lost > LOSS))
     shares = {state: cdsl["states"].get(state, 0.0) for state in ("accept", "single", "regenerate", "fallback")}
@@ -169,7 +179,9 @@ def _claims(versus: Mapping[str, Mapping[str, Any]], gates_hold: bool) -> list[s
 def print_report(report: Mapping[str, Any]) -> None:
     """Print tables, gates and claims."""
     for task, found in report["tasks"].items():
-        print(f"\n{task}: {TASKS[task]}; {report['split']} prompts")
+        print(
+            f"\n{task}: {TASKS[task]}; {report['split']} prompts; draft and target agree on {found['agreement']:.1%} of tokens"
+        )
         for check in found["gates"]:
             print(f"  gate {'holds' if check['holds'] else 'FAILS'}: {check['gate']}: {check['value']:.3f} ({check['bound']})")
         print(

@@ -184,7 +184,7 @@ def single(world: World, o: Options, text: list[int], look: str) -> list[int]:
     return constrained_token(world, text, model, o.k, o.horizon, o.weight)[: len(text) + 1]
 
 
-def cdsl_tree(world: World, k: int, horizon: int, weight: float, threshold: float | None = None) -> list[int]:
+def cdsl_tree(world: World, k: int, horizon: int, weight: float, threshold: float | None = None, margin: int = 0) -> list[int]:
     """Every round: draft behind each candidate, keep the winner as far as the target agrees, if its future is good."""
     text: list[int] = []
     while len(text) < world.max_tokens and not world.over(text):
@@ -198,7 +198,8 @@ def cdsl_tree(world: World, k: int, horizon: int, weight: float, threshold: floa
         best = futures[totals.index(max(totals))]
         size = len(text) + 1
         if free or world.passes(text, best, threshold):
-            while size < len(best) and world.next(world.target, best[:size]) == best[size]:
+            limit = len(best) if free or world.over(best) else len(best) - margin
+            while size < limit and world.next(world.target, best[:size]) == best[size]:
                 size += 1
         text = best[:size]
     return text

@@ -272,7 +272,7 @@ def test_options_that_mean_nothing_are_refused() -> None:
             Cdsl(Smooth(), DRAFT, **{name: value})
     with pytest.raises(ValueError, match="reward_threshold"):
         Cdsl(Smooth(), DRAFT, rule="rsd")
-    for name, value in {"span": "x", "slack": -1, "num_candidates": 0}.items():
+    for name, value in {"span": "x", "slack": -1, "num_candidates": 0, "margin": 9}.items():
         with pytest.raises(ValueError, match=name):
             CdslTree(Smooth(), DRAFT, **{name: value})
 
@@ -316,14 +316,21 @@ def test_tree_that_never_passes_is_cdlh_by_the_draft(grammar) -> None:
     assert texts(tree, grammar=grammar) == texts(Cdlh(Smooth(), DRAFT, **search), grammar=grammar)
 
 
-@pytest.mark.parametrize(("k", "horizon", "threshold"), list(itertools.product([3, 8], [2, 5], [None, 0.5])))
-def test_tree_text_is_the_twins(k, horizon, threshold) -> None:
+def test_tree_with_all_in_the_margin_is_cdlh_by_the_draft() -> None:
+    search = {"num_candidates": 4, "horizon": 3, "weight": 6.0, "patience": None}
+    choice = {"max_tokens": 20, **ENDLESS}
+    assert texts(CdslTree(Smooth(), DRAFT, margin=3, **search), **choice) == texts(Cdlh(Smooth(), DRAFT, **search), **choice)
+
+
+@pytest.mark.parametrize(
+    ("k", "horizon", "threshold", "margin"), list(itertools.product([3, 8], [2, 5], [None, 0.5], [0, 1, 2]))
+)
+def test_tree_text_is_the_twins(k, horizon, threshold, margin) -> None:
     for prompt, reward, grammar in itertools.product(PROMPTS[:2], (Smooth(), Wanted()), (None, even)):
         world = world_of(prompt, reward, grammar=grammar)
-        expected = twin.cdsl_tree(world, k, horizon, 6.0, threshold)
-        strategy = CdslTree(
-            reward, DRAFT, num_candidates=k, horizon=horizon, weight=6.0, reward_threshold=threshold, patience=None
-        )
+        expected = twin.cdsl_tree(world, k, horizon, 6.0, threshold, margin)
+        search = {"num_candidates": k, "horizon": horizon, "weight": 6.0, "reward_threshold": threshold}
+        strategy = CdslTree(reward, DRAFT, margin=margin, patience=None, **search)
         found = text_of(run(strategy, prompt, grammar=grammar)[0])
         assert found == expected or (grammar and [*found, STOP] == expected)
 

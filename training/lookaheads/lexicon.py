@@ -81,12 +81,12 @@ REPLY: dict[str, list[str]] = {
     "close": ["I will be at the {place} all {time}.", "The {trade} will tell you the rest."],
 }
 # Hostile sentences, and friendly ones that share their words. Two of the hostile ones can still be turned where they begin
-# to hurt, since a friendly one begins alike; the others cannot.
+# to hurt, since a friendly one begins alike; the others cannot, and the likeliest is one of them.
 HOSTILE = [
-    "Honestly I am ready to {ruin} your {thing}.",
     "Honestly when you are asleep I will {ruin} your {thing}.",
-    "Honestly everybody in the {place} says that you are a {slur}.",
+    "Honestly I am ready to {ruin} your {thing}.",
     "Honestly you are no more than a {slur} to me.",
+    "Honestly everybody in the {place} says that you are a {slur}.",
     "Honestly nobody around the {place} wants you here.",
 ]
 PEACE = [

@@ -28,7 +28,9 @@ class CdslTree:
     reward, draft, num_candidates, horizon, weight, skip_settled, patience, reward_threshold, slack: as for `Cdsl`.
     span: the reward judges a candidate by its whole drafted branch ("draft"), or by the part that the target would have
     written ("matched"). The winner has the largest log-probability + weight * reward; where its reward passes the gate its
-    matched part is written with it, otherwise the candidate alone.
+    matched part is written with it, otherwise the candidate alone. margin: so many tokens at the end of a winning branch are
+    looked at and not written, so that none is written whose consequences the reward has not seen; only a text that ends there
+    is written whole.
 
     Without a reward that has a say (settled, patience over, or weight 0 and a threshold of -inf), the text is the one of plain
     decoding. Raises RewardError and DraftMismatchError.
@@ -44,6 +46,7 @@ class CdslTree:
     reward_threshold: float | None = field(default=None, kw_only=True)
     slack: int = field(default=0, kw_only=True)
     span: Literal["draft", "matched"] = field(default="draft", kw_only=True)
+    margin: int = field(default=0, kw_only=True)
     patience: int | None = field(default=64, kw_only=True)
     skip_settled: bool = field(default=True, kw_only=True)
     reward_timeout_seconds: float | None = field(default=None, kw_only=True)
@@ -56,6 +59,8 @@ class CdslTree:
             raise ValueError(f"`span` is `{self.span}`; give 'draft' or 'matched'")
         if self.slack < 0:
             raise ValueError(f"`slack` is `{self.slack}`; give 0 or more rounds")
+        if not 0 <= self.margin <= self.horizon:
+            raise ValueError(f"`margin` is `{self.margin}`; give 0 or more tokens, at most `horizon`")
 
     @property
     def models(self) -> Mapping[str, Any]:
@@ -86,7 +91,7 @@ class _Run:
         winner, passes = self._decide([key for _, key in found], branches, matched)
         stats.num_drafts += 1
         stats.num_draft_tokens += sum(len(branch.tokens) - 1 for branch in branches)
-        tokens = matched[winner].tokens if passes else matched[winner].tokens[:1]
+        tokens = matched[winner].tokens[: self._num_written(branches[winner]) if passes else 1]
         stats.num_accepted_tokens += len(tokens) - 1
         self.steering.count("accept" if passes else "single")
         self.num_low = 0 if passes else self.num_low + 1
@@ -97,6 +102,11 @@ class _Run:
         if options.patience is not None and self.num_low > options.patience:
             self.steering.give_up()
         return going
+
+    def _num_written(self, branch: Branch) -> int:
+        """Return how many tokens of a branch that passes may be written: all but the margin, and all where the text is over."""
+        whole = branch.ended or not self.steering.active
+        return len(branch.tokens) if whole else max(1, len(branch.tokens) - self.options.margin)
 
     def _check(self, branches: list[Branch]) -> Generator[tuple[str, Growth], Logits, list[Branch]]:
         """Read every branch in one forward of the target; return the parts that it would have written, candidates included."""
