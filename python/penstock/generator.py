@@ -463,7 +463,7 @@ def _default_strategy(model: Model, drafter: Any) -> Strategy:
             raise ValueError(f"`drafter` is `{drafter}`; give 'auto', None or a Drafter")
         from penstock.drafting import Fallback, RecyclingDrafter, RetrievalDrafter
 
-        costs = {"width_cost": model.width_cost, "setup_cost": model.setup_cost}
+        costs: dict[str, Any] = {"width_cost": model.width_cost, "setup_cost": model.setup_cost}
         drafter = RetrievalDrafter(**costs)
         if model.width_cost < RECYCLING_WIDTH_COST:
             drafter = Fallback(drafter, RecyclingDrafter(**costs))

@@ -74,6 +74,8 @@ class Lookahead:
     def _step(self, sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, bool]:
         """Check one tree, take the tokens it confirms and the one behind them; return whether the text goes on."""
         tree = yield from self._propose(sequence, session)
+        if getattr(sequence.contexts["target"], "drafts", "tree") == "chain":
+            tree = _best_chain(tree)
         if sequence.matcher is not None:
             sequence.open_tree = tree
         logits = yield "target", Growth(tree.token_ids, tree.parents)
@@ -86,7 +88,7 @@ class Lookahead:
         return going
 
     def _propose(self, sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, _Tree]:
-        budget = max(0, min(self.budget, sequence.num_remaining - 1))
+        budget = self._budget(sequence)
         prune = getattr(sequence.matcher, "prune", None)
         width = None if prune is None else getattr(session, "width", None)
         forced = self._forced(sequence)[:budget]
@@ -105,11 +107,16 @@ class Lookahead:
             return _merged(forced, tree, budget) if forced or len(tree.token_ids) > budget + 1 else tree
         return _paying(_merged(forced, _with_beliefs(tree, logprobs), budget), len(forced), width)
 
+    def _budget(self, sequence: Sequence) -> int:
+        """Return how many nodes may be drafted: none for a model that takes one token at a time, none behind the last token."""
+        takes_drafts = getattr(sequence.contexts["target"], "drafts", "tree") != "plain"
+        return max(0, min(self.budget, sequence.num_remaining - 1)) if takes_drafts else 0
+
     def _forced(self, sequence: Sequence) -> list[int]:
         jump = getattr(sequence.matcher, "jump_forward_tokens", None)
-        if jump is None or not self.forced:
+        if jump is None or not self.forced or self._budget(sequence) == 0:
             return []
-        return list(jump(canonical=True))[: max(0, min(self.budget, sequence.num_remaining - 1))]
+        return list(jump(canonical=True))[: self._budget(sequence)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +198,16 @@ def _merged(chain: list[int], tree: _Tree, budget: int) -> _Tree:
         if key in places:
             renamed[node] = places[key]
     return _Tree(token_ids, parents, beliefs, len(chain))
+
+
+def _best_chain(tree: _Tree) -> _Tree:
+    """Return the path of first children, for a model that takes no trees."""
+    kept, nodes = [0], {parent: node for node, parent in reversed(list(enumerate(tree.parents)))}
+    while kept[-1] in nodes:
+        kept.append(nodes[kept[-1]])
+    beliefs = None if tree.beliefs is None else [tree.beliefs[node] for node in kept]
+    num_sure = sum(0 < node <= tree.num_sure for node in kept)
+    return _Tree([tree.token_ids[node] for node in kept], list(range(-1, len(kept) - 1)), beliefs, num_sure)
 
 
 def _with_beliefs(tree: _Tree, logprobs: list[float] | None) -> _Tree:

@@ -21,10 +21,14 @@ __getattr__, __dir__ = attach(__name__, {"Model": "penstock.models.model"})
 def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) -> Model:
     """Wrap a causal language model of transformers and its tokenizer.
 
-    Every id of the generation config's `eos_token_id` ends a text; without one, the tokenizer's end of sequence does.
+    Every id of the generation config's `eos_token_id` ends a text; without one, the tokenizer's end of sequence does. The model
+    is put into evaluation mode and tried with a small tree: what gives other logits for trees, or for chains, than one token
+    after the other is not drafted for, and the log says so. Attention by sdpa becomes `penstock`, which is sdpa but for drafts
+    behind a long prefix.
     Raises UnsupportedFeatureError for attention that takes no masks, TokenizerError for a vocabulary without bytes.
     """
     from penstock.models.model import Model
+    from penstock.models.probe import prepare
     from penstock.models.tokenizer import Tokenizer
     from penstock.models.transformers_context import TransformersContext
     from penstock.tokenizer import vocabulary_from_huggingface
@@ -34,13 +38,14 @@ def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) ->
     stop_ids = None if stops is None else [stops] if isinstance(stops, int) else list(stops)
     vocabulary = vocabulary_from_huggingface(tokenizer, vocab_size=vocab_size, stop_token_ids=stop_ids)
     model.eval()
-    first = TransformersContext(model)  # refuses at once what cannot be decoded
+    drafts = prepare(model)  # refuses at once what cannot be decoded
+    max_positions = TransformersContext(model, drafts=drafts).max_positions
     on_cpu = model.device.type == "cpu"
     return Model(
         name or getattr(model.config, "_name_or_path", "") or type(model).__name__,
         Tokenizer.from_transformers(tokenizer, vocabulary),
-        lambda: TransformersContext(model),
-        max_positions=first.max_positions,
+        lambda: TransformersContext(model, drafts=drafts),
+        max_positions=max_positions,
         width_cost=0.03 if on_cpu else 0.005,
         setup_cost=0.17 if on_cpu else 0.05,
         native=model,

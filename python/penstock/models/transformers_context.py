@@ -6,16 +6,18 @@
 
 A boolean mask is wrong on eager attention, a padded query that sees nothing is NaN, and a mask makes sdpa expand grouped
 keys: so masks are floats, padding attends to one node, and plain steps carry none. Windows live in the mask: sliding
-layers keep all keys and values, and can be drafted on. Linear-attention layers are refused.
+layers keep all keys and values, and can be drafted on. Linear-attention layers are refused. Behind a long prefix, one row's
+nodes carry a mask for the open tree alone, where the model attends by `tree_attention.py`.
 Source of the shapes: transformers 5 (`masking_utils`), tree = sequential is tested for five architectures.
 """
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,13 +25,16 @@ from numpy.typing import NDArray
 
 from penstock.decoding.context import Growth, Logits, Row, check_growth
 from penstock.errors import GenerationError, UnsupportedFeatureError
+from penstock.models import tree_attention
 from penstock.models.transformers_cache import Placement, RowsCache
 
 __all__ = ["TransformersContext"]
 
 PREFILL_WIDTH = 64  # chains longer than this run alone, without a mask and without padding their neighbours
 CHUNK_WIDTH = 256  # widest block of queries under a mask: a mask [Q, KV] of a whole prompt would fill the memory
-SUPPORTED_ATTENTION = ("eager", "sdpa")
+SUPPORTED_ATTENTION = ("eager", "sdpa", tree_attention.NAME)
+MIN_SPLIT_POSITIONS = 2 * tree_attention.MIN_PREFIX  # models with shorter contexts have no use for the split
+MAX_SPLIT_OPEN = 1024  # open nodes up to which their part of the mask is small
 FULL, SLIDING = "full_attention", "sliding_attention"
 
 
@@ -75,9 +80,12 @@ class _Work:
 
 
 class TransformersContext:
-    """`Context` over a causal language model of transformers; one thread at a time, as the engine calls it."""
+    """`Context` over a causal language model of transformers; one thread at a time, as the engine calls it.
 
-    def __init__(self, model: Any) -> None:
+    drafts: what the model can be given at once, "tree", "chain" or "plain" (one token); `probe.level_of` finds out.
+    """
+
+    def __init__(self, model: Any, *, drafts: Literal["tree", "chain", "plain"] = "tree") -> None:
         config = model.config.get_text_config(decoder=True)
         self.model = model
         self.vocab_size = int(getattr(config, "vocab_size", 0) or model.get_output_embeddings().weight.shape[0])
@@ -86,6 +94,9 @@ class TransformersContext:
         self._window, self._layer_kinds = _attention_kinds(config)
         self._check_attention(config)
         self._unmasked_kind = next((kind for kind in self._layer_kinds if kind not in (FULL, SLIDING)), None)
+        self.drafts = "chain" if drafts == "tree" and self._unmasked_kind is not None else drafts
+        self.min_prefix = tree_attention.MIN_PREFIX
+        self._splits = getattr(config, "_attn_implementation", "") == tree_attention.NAME and self._window != 1
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._cache = RowsCache(config.num_hidden_layers)
         self._rows: dict[Row, _RowState] = {}
@@ -167,9 +178,11 @@ class TransformersContext:
                 code="context_length_exceeded",
             )
         is_chain = depths == list(range(len(depths)))
-        if not is_chain and self._unmasked_kind is not None:
+        if not is_chain and self.drafts != "tree":
+            what = f"`{self._unmasked_kind}` layers take" if self._unmasked_kind else "the model takes"
             raise UnsupportedFeatureError(
-                f"`{self._unmasked_kind}` layers take no draft trees; decode with drafter=None", code="attention_unsupported"
+                f"{what} no trees, which this strategy grows; decode with `Lookahead` or plainly",
+                code="attention_unsupported",
             )
         tokens, parents = [int(token) for token in growth.token_ids], state.parents + [int(parent) for parent in growth.parents]
         return _Work(row, state, first, tokens, parents, depths, is_chain)
@@ -192,14 +205,14 @@ class TransformersContext:
         parts = [work.part(low, low + CHUNK_WIDTH) for work in works if len(work) > low]
         skips = [max(0, len(work) - wanted[work.row] - low) for work in works if len(work) > low]
         least = min(skips)
-        logits = self._forward(parts, self._mask(parts), least)
+        logits = self._forward(parts, self._mask, least)
         if logits is None:
             return
         for index, (part, skip) in enumerate(zip(parts, skips, strict=True)):
             if skip < len(part):
                 pieces[part.row].append(logits[index, skip - least : len(part) - least])
 
-    def _forward(self, works: list[_Work], mask: Any, num_skipped: int) -> torch.Tensor | None:
+    def _forward(self, works: list[_Work], mask: Callable[[list[_Work]], Any] | None, num_skipped: int) -> torch.Tensor | None:
         """Call the model; return logits [rows, width - num_skipped, vocab], or None where nobody wants any."""
         width = max(map(len, works))
         ids = np.zeros((len(works), width), dtype=np.int64)
@@ -210,14 +223,16 @@ class TransformersContext:
         slots, starts = tuple(work.state.slot for work in works), tuple(work.start for work in works)
         self._cache.place(Placement(slots, starts, width, _num_places(works)))
         num_kept = max(1, width - num_skipped)
-        output = self.model(
-            input_ids=torch.from_numpy(ids).to(self._device),
-            position_ids=torch.from_numpy(positions).to(self._device),
-            attention_mask=mask,
-            past_key_values=self._cache,
-            use_cache=True,
-            **({"logits_to_keep": num_kept} if self._keeps_logits else {}),
-        )
+        num_open = self._num_split(works)
+        with tree_attention.opened(num_open) if num_open else contextlib.nullcontext():
+            output = self.model(
+                input_ids=torch.from_numpy(ids).to(self._device),
+                position_ids=torch.from_numpy(positions).to(self._device),
+                attention_mask=self._split_mask(works[0]) if num_open else mask(works) if mask else None,
+                past_key_values=self._cache,
+                use_cache=True,
+                **({"logits_to_keep": num_kept} if self._keeps_logits else {}),
+            )
         self.num_forwards += 1
         return output.logits[:, -num_kept:] if num_skipped < width else None
 
@@ -228,6 +243,27 @@ class TransformersContext:
         return joined.float().cpu().numpy()
 
     # Masks.
+
+    def _num_split(self, works: list[_Work]) -> int:
+        """Return the open nodes of a forward whose prefix needs no mask; 0 where it is not worth it or not possible."""
+        work = works[0]
+        num_open = work.first + len(work)
+        fits = self._splits and len(works) == 1 and self._unmasked_kind is None and num_open <= MAX_SPLIT_OPEN
+        return num_open if fits and len(work) > 1 and work.state.length >= self.min_prefix else 0
+
+    def _split_mask(self, work: _Work) -> Any:
+        """Return the float mask [1, 1, width, open] of one row's open nodes; for a window, of its places before them too."""
+        blocks, open_positions = _tree_blocks([work], len(work))
+        tree = torch.from_numpy(blocks).to(self._device)
+        masks = {FULL: tree}
+        if self._window is not None:
+            length, positions = work.state.length, torch.from_numpy(open_positions[0]).to(self._device)
+            near = torch.arange(max(0, length - self._window + 1), length, device=self._device).expand(1, -1)[0]
+            places, asked = torch.cat([near, positions]), positions[work.first :]
+            seen = torch.cat([tree.new_ones(1, len(work), len(near)), tree], dim=2)
+            masks[SLIDING] = seen & (places > asked[:, None] - self._window)
+        floats = {kind: self._additive(masks[kind]) for kind in self._layer_kinds}
+        return floats if len(floats) > 1 else next(iter(floats.values()))
 
     def _mask(self, works: list[_Work]) -> Any:
         """Return the float mask [rows, 1, width, end], or one per kind of layer where the model has several."""
