@@ -28,6 +28,7 @@ BRANCHES = (2, 4, 8, 12, 16, 24, 32)  # branch lengths
 MODES = ("hierarchical", "parallel", "one_branch")
 CAPACITIES = (1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 22)  # bytes
 NODE_BYTES = 36
+COLOURS = {"index": "C0", "hierarchical": "C1", "parallel": "C2", "one_branch": "C3"}
 
 
 class Trie(Retrieval):
@@ -122,9 +123,9 @@ def plot(tasks: dict[str, Any], path: Path) -> None:
         for axes, name in zip(grid[:, column], ("decoding length", "branch length"), strict=True):
             rows = tables[name]
             for who in next(iter(rows.values())):
-                axes.plot(list(rows), [row[who]["warm"] for row in rows.values()], marker="o", label=who)
+                axes.plot(list(rows), [row[who]["warm"] for row in rows.values()], marker="o", label=who, color=COLOURS[who])
             if name == "branch length":
-                axes.axhline(tables["decoding length"][64]["index"]["warm"], linestyle="--", label="index")
+                axes.axhline(tables["decoding length"][64]["index"]["warm"], linestyle="--", color=COLOURS["index"])
             axes.set(title=task, xlabel=name, xscale="log", xticks=list(rows), xticklabels=list(rows))
             axes.minorticks_off()
     grid[0, 0].set_ylabel("warm acceptance length")

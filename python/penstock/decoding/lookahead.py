@@ -10,6 +10,8 @@ arXiv 2312.12728; sampling by shared noise: arXiv 2408.07978.)
 
 from __future__ import annotations
 
+import functools
+import logging
 import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from penstock.decoding.sequence import Sequence
 from penstock.errors import GenerationError
 
 __all__ = ["Lookahead"]
+
+_log = logging.getLogger("penstock")
 
 BEHIND_FORCED = 0.1  # what stands behind forced text is as likely as the drafter finds both; the text is certain
 OVERPROPOSE = 4  # drafts asked for, per node of the budget, where a grammar will drop the illegal ones
@@ -252,7 +256,8 @@ def _draft_tree(proposed: Any, tree: _Tree) -> Any:
 
 
 def _checked(proposed: Any, sequence: Sequence) -> _Tree:
-    """Refuse what is no tree; wrong tokens in a right tree are the drafter's good right."""
+    """Refuse what is no tree. Wrong tokens in a right tree are the drafter's good right; ids that the model does not have cannot
+    be run, and the step goes on without them."""
     token_ids, parents = tree_lists(proposed)
     problem = None
     vocab_size = sequence.contexts["target"].vocab_size
@@ -264,8 +269,17 @@ def _checked(proposed: Any, sequence: Sequence) -> _Tree:
         )
     elif not isinstance(proposed, DraftTree) and not all(0 <= parent < node for node, parent in enumerate(parents) if node):
         problem = "a parent that does not come before its child"
-    elif not 0 <= min(token_ids) <= max(token_ids) < vocab_size:
-        problem = f"a token outside the vocabulary of `{vocab_size}`"
     if problem:
         raise GenerationError(f"the drafter proposed {problem}; a `DraftTree` says what is allowed", code="draft_invalid")
+    if not 0 <= min(token_ids) <= max(token_ids) < vocab_size:
+        _tell(
+            f"a drafter proposes tokens outside the model's vocabulary of `{vocab_size}`, perhaps from another model's outputs"
+        )
+        return _Tree(token_ids[:1], parents[:1])
     return _Tree(token_ids, parents)
+
+
+@functools.lru_cache(maxsize=64)
+def _tell(message: str) -> None:
+    """Log a warning, once."""
+    _log.warning("%s; such steps are not drafted", message)

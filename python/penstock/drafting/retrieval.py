@@ -6,6 +6,7 @@ The search is native (`crates/drafting`); its slow, readable twin is `reference/
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from penstock._core import DraftTree, RetrievalIndex
@@ -47,6 +48,22 @@ class RetrievalDrafter:
         if self.width_cost is None and not self.use_noise:
             return request
         return _Session(request, self.width, noise if self.use_noise else None)
+
+    def save(self, path: str | Path, tokenizer_info: Any) -> None:
+        """Write the finished outputs of the index to a file, for `restore` with the same vocabulary."""
+        Path(path).write_bytes(self.index.to_bytes(fingerprint=_fingerprint(tokenizer_info)))
+
+    def restore(self, path: str | Path, tokenizer_info: Any) -> int:
+        """Add the outputs of a file that `save` wrote; return how many there were. Nothing in it is executed.
+
+        Raises PenstockError (`snapshot_refused`) for a damaged file and for one of another vocabulary; nothing is added then.
+        """
+        return self.index.restore(Path(path).read_bytes(), fingerprint=_fingerprint(tokenizer_info))
+
+
+def _fingerprint(tokenizer_info: Any) -> int:
+    """Return 64 bits of a vocabulary's fingerprint."""
+    return int(tokenizer_info.fingerprint[:16], 16)
 
 
 class _Session:
