@@ -15,16 +15,16 @@ from penstock import Generator, Sampling, UnsupportedFeatureError, models  # noq
 from penstock.decoding import Lookahead  # noqa: E402
 from penstock.decoding.context import Growth, chain  # noqa: E402
 from penstock.drafting import RetrievalDrafter  # noqa: E402
-from penstock.models import probe, tree_attention  # noqa: E402
+from penstock.models import transformers_attention, transformers_probe  # noqa: E402
 from penstock.models.transformers_context import TransformersContext  # noqa: E402
 from test_transformers_context import ARCHITECTURES, VOCAB, Twin, build, random_growth  # noqa: E402
 from test_transformers_models import build as build_with_tokenizer  # noqa: E402
 
 
 def split_model(name: str, dtype=torch.float32):
-    tree_attention.register()
+    transformers_attention.register()
     model = build(name).to(dtype)
-    model.set_attn_implementation(tree_attention.NAME)
+    model.set_attn_implementation(transformers_attention.NAME)
     return model
 
 
@@ -32,19 +32,19 @@ def split_model(name: str, dtype=torch.float32):
 def covered(monkeypatch):
     """The places that each split attention covered by a mask, of how many."""
     seen = []
-    masked = tree_attention._masked
+    masked = transformers_attention._masked
 
     def watched(query, key, value, mask, scale):
         seen.append((key.shape[2], mask.shape))
         return masked(query, key, value, mask, scale)
 
-    monkeypatch.setattr(tree_attention, "_masked", watched)
+    monkeypatch.setattr(transformers_attention, "_masked", watched)
     return seen
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_split_changes_no_logits(name: str, monkeypatch, covered) -> None:
-    monkeypatch.setattr(tree_attention, "KEY_BLOCK", 5)  # several blocks of keys, the last one short
+    monkeypatch.setattr(transformers_attention, "KEY_BLOCK", 5)  # several blocks of keys, the last one short
     rng, twin = random.Random(11), Twin(split_model(name))
     twin.context.min_prefix = 1
     for row, size in enumerate((7, 90)):
@@ -178,7 +178,7 @@ def test_a_model_is_probed_once() -> None:
     network, _ = build_with_tokenizer()
     calls = []
     network.register_forward_hook(lambda *_: calls.append(1))
-    assert probe.level_of(network) == "tree"
+    assert transformers_probe.level_of(network) == "tree"
     assert 5 <= len(calls) <= 12
-    assert probe.level_of(network) == "tree"
+    assert transformers_probe.level_of(network) == "tree"
     assert len(calls) <= 12

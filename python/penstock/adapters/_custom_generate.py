@@ -12,8 +12,8 @@ from penstock.bitmask import apply_token_bitmask_inplace
 from penstock.decoding.engine import Engine, Job, Strategy
 from penstock.decoding.sampling import SamplingState
 from penstock.decoding.sequence import Sequence
-from penstock.models.probe import level_of
 from penstock.models.transformers_context import TransformersContext
+from penstock.models.transformers_probe import level_of
 from penstock.sampling import Sampling
 
 __all__ = ["CustomGenerate"]

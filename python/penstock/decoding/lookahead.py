@@ -256,8 +256,8 @@ def _draft_tree(proposed: Any, tree: _Tree) -> Any:
 
 
 def _checked(proposed: Any, sequence: Sequence) -> _Tree:
-    """Refuse what is no tree. Wrong tokens in a right tree are the drafter's good right; ids that the model does not have cannot
-    be run, and the step goes on without them."""
+    """Refuse what is no tree. Wrong tokens in a right tree are the drafter's good right; with ids that the model does not have,
+    the step goes on undrafted."""
     token_ids, parents = tree_lists(proposed)
     problem = None
     vocab_size = sequence.contexts["target"].vocab_size

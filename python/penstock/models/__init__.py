@@ -28,9 +28,9 @@ def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) ->
     Raises UnsupportedFeatureError for attention that takes no masks, TokenizerError for a vocabulary without bytes.
     """
     from penstock.models.model import Model
-    from penstock.models.probe import prepare
     from penstock.models.tokenizer import Tokenizer
     from penstock.models.transformers_context import TransformersContext
+    from penstock.models.transformers_probe import prepare
     from penstock.tokenizer import vocabulary_from_huggingface
 
     vocab_size = int(model.get_output_embeddings().weight.shape[0])

@@ -7,7 +7,7 @@
 A boolean mask is wrong on eager attention, a padded query that sees nothing is NaN, and a mask makes sdpa expand grouped
 keys: so masks are floats, padding attends to one node, and plain steps carry none. Windows live in the mask: sliding
 layers keep all keys and values, and can be drafted on. Linear-attention layers are refused. Behind a long prefix, one row's
-nodes carry a mask for the open tree alone, where the model attends by `tree_attention.py`.
+nodes carry a mask for the open tree alone, where the model attends by `transformers_attention.py`.
 Source of the shapes: transformers 5 (`masking_utils`), tree = sequential is tested for five architectures.
 """
 
@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 
 from penstock.decoding.context import Growth, Logits, Row, check_growth
 from penstock.errors import GenerationError, UnsupportedFeatureError
-from penstock.models import tree_attention
+from penstock.models import transformers_attention
 from penstock.models.transformers_cache import Placement, RowsCache
 
 __all__ = ["TransformersContext"]
 
 PREFILL_WIDTH = 64  # chains longer than this run alone, without a mask and without padding their neighbours
 CHUNK_WIDTH = 256  # widest block of queries under a mask: a mask [Q, KV] of a whole prompt would fill the memory
-SUPPORTED_ATTENTION = ("eager", "sdpa", tree_attention.NAME)
-MIN_SPLIT_POSITIONS = 2 * tree_attention.MIN_PREFIX  # models with shorter contexts have no use for the split
+SUPPORTED_ATTENTION = ("eager", "sdpa", transformers_attention.NAME)
+MIN_SPLIT_POSITIONS = 2 * transformers_attention.MIN_PREFIX  # models with shorter contexts have no use for the split
 MAX_SPLIT_OPEN = 1024  # open nodes up to which their part of the mask is small
 FULL, SLIDING = "full_attention", "sliding_attention"
 
@@ -82,7 +82,7 @@ class _Work:
 class TransformersContext:
     """`Context` over a causal language model of transformers; one thread at a time, as the engine calls it.
 
-    drafts: what the model can be given at once, "tree", "chain" or "plain" (one token); `probe.level_of` finds out.
+    drafts: what the model can be given at once, "tree", "chain" or "plain" (one token); `transformers_probe.py` finds out.
     """
 
     def __init__(self, model: Any, *, drafts: Literal["tree", "chain", "plain"] = "tree") -> None:
@@ -95,8 +95,8 @@ class TransformersContext:
         self._check_attention(config)
         self._unmasked_kind = next((kind for kind in self._layer_kinds if kind not in (FULL, SLIDING)), None)
         self.drafts = "chain" if drafts == "tree" and self._unmasked_kind is not None else drafts
-        self.min_prefix = tree_attention.MIN_PREFIX
-        self._splits = getattr(config, "_attn_implementation", "") == tree_attention.NAME and self._window != 1
+        self.min_prefix = transformers_attention.MIN_PREFIX
+        self._splits = getattr(config, "_attn_implementation", "") == transformers_attention.NAME and self._window != 1
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._cache = RowsCache(config.num_hidden_layers)
         self._rows: dict[Row, _RowState] = {}
@@ -224,7 +224,7 @@ class TransformersContext:
         self._cache.place(Placement(slots, starts, width, _num_places(works)))
         num_kept = max(1, width - num_skipped)
         num_open = self._num_split(works)
-        with tree_attention.opened(num_open) if num_open else contextlib.nullcontext():
+        with transformers_attention.opened(num_open) if num_open else contextlib.nullcontext():
             output = self.model(
                 input_ids=torch.from_numpy(ids).to(self._device),
                 position_ids=torch.from_numpy(positions).to(self._device),

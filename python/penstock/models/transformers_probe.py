@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from penstock.decoding.context import Growth, chain
 from penstock.errors import PenstockError, UnsupportedFeatureError
-from penstock.models import tree_attention
+from penstock.models import transformers_attention
 from penstock.models.transformers_context import MIN_SPLIT_POSITIONS, TransformersContext
 
 __all__ = ["Level", "level_of", "prepare"]
@@ -40,14 +40,14 @@ _levels: weakref.WeakKeyDictionary[Any, Level] = weakref.WeakKeyDictionary()
 def prepare(model: Any) -> Level:
     """Give a model our attention for long contexts where it takes it, and return what it can be given at once.
 
-    A model that attends by sdpa attends by `tree_attention` afterwards, which is sdpa outside of our contexts.
+    A model that attends by sdpa attends by `transformers_attention` afterwards, which is sdpa outside of our contexts.
     """
     config = model.config.get_text_config(decoder=True)
     positions = getattr(config, "max_position_embeddings", None)
     if getattr(config, "_attn_implementation", None) == "sdpa" and (positions is None or positions >= MIN_SPLIT_POSITIONS):
-        tree_attention.register()
+        transformers_attention.register()
         try:
-            model.set_attn_implementation(tree_attention.NAME)
+            model.set_attn_implementation(transformers_attention.NAME)
             if _passes(model, TREE, min_prefix=1):
                 _levels[model] = "tree"
                 return "tree"
@@ -78,7 +78,7 @@ def _found(model: Any) -> Level:
             return "chain"
         _log.warning("the model gives other logits for several tokens than for one after the other: nothing is drafted")
     distance = _distance(model, (-1,))
-    if distance > max(_tolerance(model), HOPELESS if model.dtype in tree_attention.HALVES else 0.0):
+    if distance > max(_tolerance(model), HOPELESS if model.dtype in transformers_attention.HALVES else 0.0):
         raise UnsupportedFeatureError(
             f"with our cache the model gives logits that are off by `{distance:.2g}` of how much they vary; "
             "use `GrammarLogitsProcessor` with the model's own generate",

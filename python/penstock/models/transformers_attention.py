@@ -8,7 +8,7 @@ query heads that share a key head become rows of one product, so nothing is copi
 keys alone.
 
 Registered with transformers under the name `penstock`. Outside of our contexts it is sdpa. `transformers_context.py` says, by
-`opened`, that the mask which it passes covers the last keys only; `probe.py` finds out whether a model goes along.
+`opened`, that the mask which it passes covers the last keys only; `transformers_probe.py` finds out whether a model goes along.
 """
 
 from __future__ import annotations
