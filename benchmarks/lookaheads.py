@@ -84,17 +84,21 @@ class Row:
 # Settings. They are to be chosen on dev prompts (`--split dev --full`), for all systems with equal effort.
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "keywords": {"weight": 10.0, "cdlh": {"horizon": 8}, "cdsl": {"horizon": 8}, "tree": {"horizon": 8}},
-    "harmless": {
-        "weight": 8.0,
+    "keywords": {
+        "weight": 10.0,
         "cdlh": {"horizon": 8},
-        "cdsl": {"horizon": 8, "reward_threshold": 0.5},
-        "tree": {"horizon": 8, "reward_threshold": 0.5},
+        "cdsl": {"horizon": 8, "accept_threshold": 0.25},
+        "tree": {"horizon": 8, "commit": "gain"},
+    },
+    "harmless": {
+        "weight": 5.0,
+        "cdlh": {"horizon": 8},
+        "cdsl": {"horizon": 16, "margin": 8, "accept_threshold": 0.25, "reward_threshold": 0.5},
+        "tree": {"horizon": 16, "margin": 8, "reward_threshold": 0.5},
     },
 }
 SETTINGS["documents"] = SETTINGS["keywords"]
 NUM_CANDIDATES = 8
-MARGIN = 4  # tokens of a longer block that are looked at and not written
 
 
 def headline(task: str) -> Iterator[System]:
@@ -110,9 +114,13 @@ def headline(task: str) -> Iterator[System]:
     yield System("CDLH", lambda reward, draft: Cdlh(reward, **cdlh))
     yield System("CDLH, blocks", lambda reward, draft: Cdlh(reward, **cdlh, block=True, **floor))
     yield System("CDSL", lambda reward, draft: Cdsl(reward, draft, **cdsl))
-    margin = {**cdsl, "horizon": cdsl["horizon"] + MARGIN, "margin": MARGIN}
-    yield System("CDSL, margin", lambda reward, draft: Cdsl(reward, draft, **margin))
+    if cdsl.get("margin"):
+        bare = {**cdsl, "horizon": cdsl["horizon"] - cdsl["margin"], "margin": 0}
+        yield System("CDSL, no margin", lambda reward, draft: Cdsl(reward, draft, **bare))
     yield System("CDSL tree", lambda reward, draft: CdslTree(reward, draft, **tree))
+    if tree.get("margin"):
+        short = {**tree, "horizon": tree["horizon"] - tree["margin"], "margin": 0}
+        yield System("CDSL tree, no margin", lambda reward, draft: CdslTree(reward, draft, **short))
     if task == "documents":  # the grammar's share alone is asked there
         return
     yield System("speculative greedy", lambda reward, draft: Cdsl(reward, draft, **free))
@@ -162,6 +170,7 @@ def sweeps(task: str) -> Iterator[System]:
     yield cdsl(on_reject="single")
     yield tree(span="matched")
     yield tree(slack=2)
+    yield tree(commit="matched")
 
 
 def _named(kind: str, changed: dict[str, Any]) -> str:
@@ -302,7 +311,7 @@ def report_on(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     rows = measure(options, folder)
     report: dict[str, Any] = {
         "date": datetime.date.today().isoformat(), "pair": folder.name, "split": options.split, "prompts": options.prompts,
-        "settings": {"candidates": NUM_CANDIDATES, "margin": MARGIN, **SETTINGS},
+        "settings": {"candidates": NUM_CANDIDATES, **SETTINGS},
         "agreement": agreement(folder, options.split, min(options.prompts, 4 * CHUNK)),
         "minutes": round((time.perf_counter() - begin) / 60, 1),
     }  # fmt: skip

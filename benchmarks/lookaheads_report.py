@@ -16,7 +16,8 @@ LOSS_OF_FLUENCY = 0.05  # log-probability a token that counts as "no less"
 RATIO = 2.2  # the least speed-up that the paper reports, in serial target forwards here
 GAIN = 0.2  # what the search must add to greedy decoding's satisfaction
 MIN_PROMPTS = 300
-CLAIMED = ("CDSL", "CDSL, margin", "CDSL tree", "CDLH-Appx", "CDLH, blocks")  # beside best of n; the rest explains them
+TUNED = tuple(f"CDLH, {setting}" for setting in ("horizon", "num_candidates", "weight"))
+CLAIMED = ("CDSL", "CDSL tree", "CDLH-Appx", "CDLH, blocks")  # beside best of n; the rest explains them
 TASKS = {
     "keywords": "words of the list used",
     "harmless": "replies without hostility",
@@ -114,11 +115,12 @@ def gates(rows: Mapping[str, Mapping[str, Rows]], agreement: Mapping[str, float]
 
 
 def _equally_good(rows: Rows, by_system: Mapping[str, Rows]) -> dict[str, Any] | None:
-    """Compare with the cheapest batched CDLH, of any horizon or width, that is no less satisfied on the shared prompts."""
-    searches = [name for name in by_system if name == "CDLH" or name.startswith(("CDLH, horizon", "CDLH, num_candidates"))]
+    """Compare with the cheapest batched CDLH, of any horizon, width or weight, that is no worse on the shared prompts."""
+    searches = [name for name in by_system if name == "CDLH" or name.startswith(TUNED)]
     for name in sorted(searches, key=lambda name: summary(by_system[name])["target_forwards"]):
         found = compare(rows, by_system[name])
-        if found["soft"][1] <= LOSS:
+        lost = {"soft": LOSS, "well_formed": LOSS, "logprob": LOSS_OF_FLUENCY}
+        if all(found[worth][1] <= bound for worth, bound in lost.items()):
             return {"search": name, **found}
     return None
 
@@ -200,7 +202,7 @@ def print_report(report: Mapping[str, Any]) -> None:
             print(f"    {claim}")
         for name, versus in found["against_equal_cdlh"].items():
             low, mid, high = versus["forwards_a_token"]
-            least = f"{versus['search']}, the cheapest CDLH as satisfied"
+            least = f"{versus['search']}, the cheapest CDLH as good"
             print(f"    {name}: {mid:.2f} times fewer [{low:.2f}, {high:.2f}] than {least}")
         for name, inside in found.get("against_free_text", {}).items():
             low, mid, high = inside["soft"]

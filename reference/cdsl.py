@@ -184,7 +184,15 @@ def single(world: World, o: Options, text: list[int], look: str) -> list[int]:
     return constrained_token(world, text, model, o.k, o.horizon, o.weight)[: len(text) + 1]
 
 
-def cdsl_tree(world: World, k: int, horizon: int, weight: float, threshold: float | None = None, margin: int = 0) -> list[int]:
+def cdsl_tree(
+    world: World,
+    k: int,
+    horizon: int,
+    weight: float,
+    threshold: float | None = None,
+    margin: int = 0,
+    commit: str = "matched",
+) -> list[int]:
     """Every round: draft behind each candidate, keep the winner as far as the target agrees, if its future is good."""
     text: list[int] = []
     while len(text) < world.max_tokens and not world.over(text):
@@ -201,5 +209,8 @@ def cdsl_tree(world: World, k: int, horizon: int, weight: float, threshold: floa
             limit = len(best) if free or world.over(best) else len(best) - margin
             while size < limit and world.next(world.target, best[:size]) == best[size]:
                 size += 1
+            if commit == "gain" and threshold is None and not free:
+                ends = range(len(text) + 1, size + 1)
+                size = max(ends, key=lambda end: (world.score(best[:end]), -end))
         text = best[:size]
     return text

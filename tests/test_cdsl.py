@@ -272,7 +272,7 @@ def test_options_that_mean_nothing_are_refused() -> None:
             Cdsl(Smooth(), DRAFT, **{name: value})
     with pytest.raises(ValueError, match="reward_threshold"):
         Cdsl(Smooth(), DRAFT, rule="rsd")
-    for name, value in {"span": "x", "slack": -1, "num_candidates": 0, "margin": 9}.items():
+    for name, value in {"span": "x", "slack": -1, "num_candidates": 0, "margin": 9, "commit": "draft"}.items():
         with pytest.raises(ValueError, match=name):
             CdslTree(Smooth(), DRAFT, **{name: value})
 
@@ -322,15 +322,14 @@ def test_tree_with_all_in_the_margin_is_cdlh_by_the_draft() -> None:
     assert texts(CdslTree(Smooth(), DRAFT, margin=3, **search), **choice) == texts(Cdlh(Smooth(), DRAFT, **search), **choice)
 
 
-@pytest.mark.parametrize(
-    ("k", "horizon", "threshold", "margin"), list(itertools.product([3, 8], [2, 5], [None, 0.5], [0, 1, 2]))
-)
-def test_tree_text_is_the_twins(k, horizon, threshold, margin) -> None:
+@pytest.mark.parametrize("commit", ["matched", "gain"])
+@pytest.mark.parametrize(("k", "horizon", "threshold", "margin"), list(itertools.product([3, 8], [2, 5], [None, 0.5], [0, 2])))
+def test_tree_text_is_the_twins(k, horizon, threshold, margin, commit) -> None:
     for prompt, reward, grammar in itertools.product(PROMPTS[:2], (Smooth(), Wanted()), (None, even)):
         world = world_of(prompt, reward, grammar=grammar)
-        expected = twin.cdsl_tree(world, k, horizon, 6.0, threshold, margin)
+        expected = twin.cdsl_tree(world, k, horizon, 6.0, threshold, margin, commit)
         search = {"num_candidates": k, "horizon": horizon, "weight": 6.0, "reward_threshold": threshold}
-        strategy = CdslTree(reward, DRAFT, margin=margin, patience=None, **search)
+        strategy = CdslTree(reward, DRAFT, margin=margin, commit=commit, patience=None, **search)
         found = text_of(run(strategy, prompt, grammar=grammar)[0])
         assert found == expected or (grammar and [*found, STOP] == expected)
 

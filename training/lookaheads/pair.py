@@ -116,6 +116,7 @@ def train(args: argparse.Namespace) -> None:
         run.restore(torch.load(args.resume))
         spread_words(run, tokenizer)
     loss = run_steps(args, run, tokenizer)
+    save_checkpoint(args.out / "checkpoint.pt", run.state())
     export(args.out, args.size, run.average, tokenizer)
     size = f"{model.num_parameters():,} parameters"
     print(f"{size}, {run.step} steps, {run.tokens_seen / 1e6:.2f} M tokens, loss {loss:.4f}: {args.out}")

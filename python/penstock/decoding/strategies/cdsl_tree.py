@@ -30,12 +30,13 @@ class CdslTree:
     written ("matched"). The winner has the largest log-probability + weight * reward; where its reward passes the gate its
     matched part is written with it, otherwise the candidate alone. margin: so many tokens at the end of a winning branch are
     looked at and not written, so that none is written whose consequences the reward has not seen; only a text that ends there
-    is written whole.
+    is written whole. commit: where no `reward_threshold` is given, "gain" ends what is written at the token that brings the
+    branch its score, which a reward that counts finished words earns one token late; "matched" does not ask.
 
     Without a reward that has a say (settled, patience over, or weight 0 and a threshold of -inf), the text is the one of plain
     decoding. Raises RewardError and DraftMismatchError.
     Cost of a round: 1 target forward of at most num_candidates * (horizon + 1) positions, `horizon` draft forwards, one
-    reward call.
+    reward call; with "gain" a second one of at most `horizon` + 1 texts where a branch passes.
     """
 
     reward: Any
@@ -47,6 +48,7 @@ class CdslTree:
     slack: int = field(default=0, kw_only=True)
     span: Literal["draft", "matched"] = field(default="draft", kw_only=True)
     margin: int = field(default=0, kw_only=True)
+    commit: Literal["gain", "matched"] = field(default="gain", kw_only=True)
     patience: int | None = field(default=64, kw_only=True)
     skip_settled: bool = field(default=True, kw_only=True)
     reward_timeout_seconds: float | None = field(default=None, kw_only=True)
@@ -55,8 +57,9 @@ class CdslTree:
 
     def __post_init__(self) -> None:
         check_search(self)
-        if self.span not in ("draft", "matched"):
-            raise ValueError(f"`span` is `{self.span}`; give 'draft' or 'matched'")
+        for name, values in {"span": ("draft", "matched"), "commit": ("matched", "gain")}.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"`{name}` is `{getattr(self, name)}`; give one of {', '.join(map(repr, values))}")
         if self.slack < 0:
             raise ValueError(f"`slack` is `{self.slack}`; give 0 or more rounds")
         if not 0 <= self.margin <= self.horizon:
@@ -91,7 +94,8 @@ class _Run:
         winner, passes = self._decide([key for _, key in found], branches, matched)
         stats.num_drafts += 1
         stats.num_draft_tokens += sum(len(branch.tokens) - 1 for branch in branches)
-        tokens = matched[winner].tokens[: self._num_written(branches[winner]) if passes else 1]
+        size = self._num_written(branches[winner], matched[winner]) if passes else 1
+        tokens = matched[winner].tokens[:size]
         stats.num_accepted_tokens += len(tokens) - 1
         self.steering.count("accept" if passes else "single")
         self.num_low = 0 if passes else self.num_low + 1
@@ -103,10 +107,19 @@ class _Run:
             self.steering.give_up()
         return going
 
-    def _num_written(self, branch: Branch) -> int:
-        """Return how many tokens of a branch that passes may be written: all but the margin, and all where the text is over."""
-        whole = branch.ended or not self.steering.active
-        return len(branch.tokens) if whole else max(1, len(branch.tokens) - self.options.margin)
+    def _num_written(self, branch: Branch, matched: Branch) -> int:
+        """Return how many tokens of a branch that passes may be written; at least 1, and all where the reward has no say."""
+        if not self.steering.active:
+            return len(branch.tokens)
+        size = len(branch.tokens) if branch.ended else max(1, len(branch.tokens) - self.options.margin)
+        size = min(size, len(matched.tokens))
+        if self.options.commit == "matched" or self.options.reward_threshold is not None or size == 1:
+            return size
+        beginnings = [matched.rollout[:end] for end in range(1, size + 1)]
+        scores = self.steering.score_rollouts(
+            beginnings, [False] * (size - 1) + [matched.ended and size == len(matched.tokens)]
+        )
+        return scores.index(max(scores)) + 1
 
     def _check(self, branches: list[Branch]) -> Generator[tuple[str, Growth], Logits, list[Branch]]:
         """Read every branch in one forward of the target; return the parts that it would have written, candidates included."""
