@@ -12,8 +12,7 @@ from penstock.bitmask import apply_token_bitmask_inplace
 from penstock.decoding.engine import Engine, Job, Strategy
 from penstock.decoding.sampling import SamplingState
 from penstock.decoding.sequence import Sequence
-from penstock.models.transformers_context import TransformersContext
-from penstock.models.transformers_probe import level_of
+from penstock.models.transformers_probe import context_of
 from penstock.sampling import Sampling
 
 __all__ = ["CustomGenerate"]
@@ -38,7 +37,7 @@ class CustomGenerate:
         """Return prompt and output ids [rows, length], padded on the right."""
         rows: list[list[int]] = input_ids.tolist()
         engine = Engine(max_rows=len(rows))
-        contexts = {"target": TransformersContext(self.model, drafts=level_of(self.model))}
+        contexts: dict[str, Any] = {"target": context_of(self.model)}
         contexts |= {name: engine.context_of(model) for name, model in getattr(strategy, "models", {}).items()}
         jobs = []
         for index, row in enumerate(rows):

@@ -29,8 +29,7 @@ def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) ->
     """
     from penstock.models.model import Model
     from penstock.models.tokenizer import Tokenizer
-    from penstock.models.transformers_context import TransformersContext
-    from penstock.models.transformers_probe import prepare
+    from penstock.models.transformers_probe import context_of, prepare
     from penstock.tokenizer import vocabulary_from_huggingface
 
     vocab_size = int(model.get_output_embeddings().weight.shape[0])
@@ -38,14 +37,13 @@ def from_transformers(model: Any, tokenizer: Any, *, name: str | None = None) ->
     stop_ids = None if stops is None else [stops] if isinstance(stops, int) else list(stops)
     vocabulary = vocabulary_from_huggingface(tokenizer, vocab_size=vocab_size, stop_token_ids=stop_ids)
     model.eval()
-    drafts = prepare(model)  # refuses at once what cannot be decoded
-    max_positions = TransformersContext(model, drafts=drafts).max_positions
+    prepare(model)  # refuses at once what cannot be decoded
     on_cpu = model.device.type == "cpu"
     return Model(
         name or getattr(model.config, "_name_or_path", "") or type(model).__name__,
         Tokenizer.from_transformers(tokenizer, vocabulary),
-        lambda: TransformersContext(model, drafts=drafts),
-        max_positions=max_positions,
+        lambda: context_of(model),
+        max_positions=context_of(model).max_positions,
         width_cost=0.03 if on_cpu else 0.005,
         setup_cost=0.17 if on_cpu else 0.05,
         native=model,

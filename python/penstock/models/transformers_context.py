@@ -6,8 +6,8 @@
 
 A boolean mask is wrong on eager attention, a padded query that sees nothing is NaN, and a mask makes sdpa expand grouped
 keys: so masks are floats, padding attends to one node, and plain steps carry none. Windows live in the mask: sliding
-layers keep all keys and values, and can be drafted on. Linear-attention layers are refused. Behind a long prefix, one row's
-nodes carry a mask for the open tree alone, where the model attends by `transformers_attention.py`.
+layers keep all keys and values, and can be drafted on. Behind a long prefix, one row's nodes carry a mask for the open tree
+alone, where the model attends by `transformers_attention.py`. Layers that keep a state are `transformers_sequential.py`'s.
 Source of the shapes: transformers 5 (`masking_utils`), tree = sequential is tested for five architectures.
 """
 
@@ -94,7 +94,8 @@ class TransformersContext:
         self._window, self._layer_kinds = _attention_kinds(config)
         self._check_attention(config)
         self._unmasked_kind = next((kind for kind in self._layer_kinds if kind not in (FULL, SLIDING)), None)
-        self.drafts = "chain" if drafts == "tree" and self._unmasked_kind is not None else drafts
+        takes_masks = self._unmasked_kind is None
+        self.drafts: Literal["tree", "chain", "plain"] = drafts if takes_masks or drafts != "tree" else "chain"
         self.min_prefix = transformers_attention.MIN_PREFIX
         self._splits = getattr(config, "_attn_implementation", "") == transformers_attention.NAME and self._window != 1
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
@@ -335,8 +336,7 @@ def _attention_kinds(config: Any) -> tuple[int | None, tuple[str, ...]]:
         names = tuple(kind for kind in names if kind != SLIDING) or (FULL,)
     if any("linear" in kind or "mamba" in kind or "conv" in kind for kind in names):
         raise UnsupportedFeatureError(
-            f"layers of the kinds `{list(names)}` keep a state that cannot take back tokens; "
-            "use `GrammarLogitsProcessor` with the model's own generate",
+            f"layers of the kinds `{list(names)}` keep a state that cannot take back tokens; use `SequentialContext`",
             code="attention_unsupported",
         )
     return (window if SLIDING in names else None), names

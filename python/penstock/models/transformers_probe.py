@@ -21,8 +21,9 @@ from penstock.decoding.context import Growth, chain
 from penstock.errors import PenstockError, UnsupportedFeatureError
 from penstock.models import transformers_attention
 from penstock.models.transformers_context import MIN_SPLIT_POSITIONS, TransformersContext
+from penstock.models.transformers_sequential import SequentialContext, keeps_state
 
-__all__ = ["Level", "level_of", "prepare"]
+__all__ = ["Level", "context_of", "level_of", "prepare"]
 
 Level: TypeAlias = Literal["tree", "chain", "plain"]
 PREFIX = 9  # tokens before the drafts
@@ -37,6 +38,11 @@ _log = logging.getLogger("penstock")
 _levels: weakref.WeakKeyDictionary[Any, Level] = weakref.WeakKeyDictionary()
 
 
+def context_of(model: Any) -> TransformersContext | SequentialContext:
+    """Return a new context of a model, with what the model can be given at once."""
+    return SequentialContext(model) if keeps_state(model) else TransformersContext(model, drafts=level_of(model))
+
+
 def prepare(model: Any) -> Level:
     """Give a model our attention for long contexts where it takes it, and return what it can be given at once.
 
@@ -44,6 +50,9 @@ def prepare(model: Any) -> Level:
     """
     config = model.config.get_text_config(decoder=True)
     positions = getattr(config, "max_position_embeddings", None)
+    if keeps_state(model):
+        _log.warning("the model has layers that keep a state: nothing is drafted")
+        return level_of(model)
     if getattr(config, "_attn_implementation", None) == "sdpa" and (positions is None or positions >= MIN_SPLIT_POSITIONS):
         transformers_attention.register()
         try:
@@ -68,7 +77,7 @@ def level_of(model: Any) -> Level:
 
 
 def _found(model: Any) -> Level:
-    level = TransformersContext(model).drafts
+    level: Level = "plain" if keeps_state(model) else TransformersContext(model).drafts
     if level == "tree":
         if _passes(model, TREE):
             return "tree"
@@ -103,7 +112,9 @@ def _distance(model: Any, parents: tuple[int, ...], min_prefix: int | None = Non
 
     Largest root of mean square difference, as a share of the standard deviation; infinite for what is no number.
     """
-    context = TransformersContext(model, drafts="tree" if parents == TREE else "chain")
+    context: Any = SequentialContext(model)
+    if not keeps_state(model):
+        context = TransformersContext(model, drafts="tree" if parents == TREE else "chain")
     if min_prefix is not None:
         context.min_prefix = min_prefix
     random = np.random.default_rng(0)
