@@ -7,7 +7,8 @@ nothing to copy. Free, and under a schema; greedy and sampled. No prompt comes t
 does by itself, with earlier outputs at hand; `auto, cold`, the same without; `fixed`, 16 nodes whatever they cost; on
 transformers also its own `generate`, plain and with `prompt_lookup_num_tokens=10`. Every drafted text is compared with the
 plain one: a difference ends the run. Under a schema, `forced` is the share of tokens that the grammar spells by itself, and
-two arms draft such text alone, and all but it. `--headline` leaves out `fixed` and these two: some 6 minutes on an idle core.
+two arms draft such text alone, and all but it. `--headline` leaves out `fixed` and these two, and runs 3 rounds: minutes on an idle
+core.
 
 Arms run in turns, prompt by prompt. `speed`: the median, over prompts, of plain process time over the arm's, for the same
 text. `worst`: the worst round of six prompts. `work`: the same ratio where a forward counts for what its width was measured
@@ -281,12 +282,13 @@ def print_tables(record: dict[str, Any]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--headline", action="store_true")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, help="5, or 3 for the headline")
     parser.add_argument("--backends", default="numpy,transformers")
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
+    options.rounds = options.rounds or (3 if options.headline else 5)
     from penstock.models.llama_numpy import TINY_PATH
 
     weights = hashlib.sha256((TINY_PATH / "model.safetensors").read_bytes()).hexdigest()[:12]
