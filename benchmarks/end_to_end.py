@@ -7,8 +7,7 @@ nothing to copy. Free, and under a schema; greedy and sampled. No prompt comes t
 does by itself, with earlier outputs at hand; `auto, cold`, the same without; `fixed`, 16 nodes whatever they cost; on
 transformers also its own `generate`, plain and with `prompt_lookup_num_tokens=10`. Every drafted text is compared with the
 plain one: a difference ends the run. Under a schema, `forced` is the share of tokens that the grammar spells by itself, and
-two arms draft such text alone, and all but it. `--headline` leaves out `fixed` and these two, and runs 3 rounds: minutes on an idle
-core.
+two arms draft such text alone, and all but it. `--headline` leaves out `fixed` and these two, and runs 3 rounds.
 
 Arms run in turns, prompt by prompt. `speed`: the median, over prompts, of plain process time over the arm's, for the same
 text. `worst`: the worst round of six prompts. `work`: the same ratio where a forward counts for what its width was measured
