@@ -404,6 +404,15 @@ def test_grammars_in_lark(xgr: Any) -> None:
 # The shim alone.
 
 
+def test_captures_and_temperatures(xgr: Any) -> None:
+    grammar = 'root ::= a b\na[capture="x", temperature=0.5] ::= [a-z]+ "."\nb[capture] ::= "1" c*\nc[capture="d"] ::= [0-9]'
+    matcher = xgr.GrammarMatcher(xgr.GrammarCompiler(info(xgr)).compile_grammar(grammar))
+    assert matcher.temperature == 0.5
+    assert matcher.accept_string("ab.123")
+    assert matcher.temperature is None
+    assert matcher.get_captures() == [("x", b"ab."), ("d", b"2"), ("d", b"3"), ("b", b"123")]
+
+
 def test_errors_keep_what_penstock_says() -> None:
     compiler = shim.GrammarCompiler(info(shim))
     with pytest.raises(shim.RefusedError) as caught:
@@ -416,7 +425,7 @@ def test_errors_keep_what_penstock_says() -> None:
     for call in (
         lambda: shim.Grammar.from_regex("a", print_converted_ebnf=True),
         lambda: shim.Grammar.from_json_schema(ONE, max_whitespace_cnt=0),
-        lambda: shim.Grammar.from_ebnf('root[capture] ::= "a"'),
+        lambda: shim.Grammar.from_ebnf('root[stop_capture=x] ::= "a"'),
         lambda: compiler.compile_json_schema(ONE, any_whitespace=False, indent=2, separators=(";", ":")),
         lambda: shim.get_model_structural_tag("llama"),
         lambda: shim.GrammarMatcher(compiler.compile_regex("a")).accept_token(1, debug_print=True),

@@ -425,6 +425,20 @@ class Matcher:
         Raises LimitError. Cost: linear in the bytes.
         """
 
+    def captures(self) -> list[tuple[str, bytes]]:
+        """Return the texts of the rules with the option `capture`, each with its name, in the order of their ends, inner first.
+
+        Where the output can be read in several ways, at each place a called rule comes before plain text, and of several ends
+        the last counts. A rule that read nothing is left out. Raises MatcherStateError (`not_complete`), LimitError.
+        Cost: the whole output is read again.
+        """
+
+    def temperature(self) -> float | None:
+        """Return the temperature that the innermost rule around this place asks for (option `temperature`); None: no rule does.
+
+        Where the output can be read in several ways the highest counts. Cost: linear in what is open.
+        """
+
     def shortest_completion_bytes(self) -> bytes:
         """Return a short text that completes the output; empty where it is complete. Raises LimitError."""
 

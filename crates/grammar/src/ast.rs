@@ -161,6 +161,26 @@ impl Expr {
     }
 }
 
+/// What a rule says besides its texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Marks {
+    /// The name under which its text is reported.
+    pub capture: Option<String>,
+    /// How many characters at its end are left out of the report: a suffix.
+    pub capture_trim: u32,
+    /// How many tokens may hold some of its text, at least 1.
+    pub max_tokens: Option<u32>,
+    /// The temperature at which its tokens are to be sampled, finite and not negative.
+    pub temperature: Option<f64>,
+}
+
+impl Marks {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Marks::default()
+    }
+}
+
 /// A named rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -168,6 +188,8 @@ pub struct Rule {
     pub name: String,
     /// What it matches.
     pub body: ExprId,
+    /// What else is said of it.
+    pub marks: Marks,
 }
 
 /// A language: rules over expressions, and the rule that the whole output must match.
@@ -213,6 +235,7 @@ pub struct GrammarBuilder {
     exprs: Vec<Expr>,
     rules: Vec<(String, Option<ExprId>)>,
     names: FxHashMap<String, RuleId>,
+    marks: FxHashMap<RuleId, Marks>,
 }
 
 impl GrammarBuilder {
@@ -319,6 +342,11 @@ impl GrammarBuilder {
         self.rules[rule.index()].1 = Some(body);
     }
 
+    /// Says something of a rule besides its body.
+    pub fn mark(&mut self, rule: RuleId, marks: Marks) {
+        self.marks.insert(rule, marks);
+    }
+
     /// Copies every rule of `other`, renamed where its name is taken, and gives the copy of its root.
     pub fn import(&mut self, other: &Grammar) -> RuleId {
         let rules: Vec<RuleId> = other.rules.iter().map(|rule| self.fresh_rule(&rule.name)).collect();
@@ -329,6 +357,7 @@ impl GrammarBuilder {
         }
         for (rule, &copy) in other.rules.iter().zip(&rules) {
             self.define(copy, ExprId(rule.body.0 + base));
+            self.mark(copy, rule.marks.clone());
         }
         rules[other.root.index()]
     }
@@ -337,12 +366,13 @@ impl GrammarBuilder {
     ///
     /// # Errors
     /// A rule was named and never defined.
-    pub fn finish(self, root: RuleId) -> Result<Grammar, GrammarError> {
+    pub fn finish(mut self, root: RuleId) -> Result<Grammar, GrammarError> {
         let mut problems = Vec::new();
         let mut rules = Vec::with_capacity(self.rules.len());
-        for (name, body) in self.rules {
+        for (i, (name, body)) in self.rules.into_iter().enumerate() {
+            let marks = self.marks.remove(&RuleId(i as u32)).unwrap_or_default();
             match body {
-                Some(body) => rules.push(Rule { name, body }),
+                Some(body) => rules.push(Rule { name, body, marks }),
                 None => problems.push(Problem::without_place(
                     format!("the rule `{name}` is used and never defined"),
                     format!("define `{name}`"),

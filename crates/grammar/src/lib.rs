@@ -15,7 +15,7 @@ mod print;
 mod schema_text;
 mod tokens;
 
-pub use ast::{Dispatch, Expr, ExprId, Grammar, GrammarBuilder, Rule, RuleId};
+pub use ast::{Dispatch, Expr, ExprId, Grammar, GrammarBuilder, Marks, Rule, RuleId};
 pub use error::{GrammarError, GrammarErrorKind, Problem};
 pub use frontends::ebnf::MAX_GRAMMAR_NESTING;
 pub use frontends::structural_tag::{Specials, MAX_TAG_NESTING};

@@ -3,7 +3,7 @@
 //! The passes run in this order: rules out of reach are dropped; self-recursion at one end becomes iteration; small regular
 //! rules are inlined; what matches nothing is deleted; calls of rules that match the empty text become optional. Left
 //! recursion stays: the matcher's frames may be cyclic.
-use crate::ast::{Dispatch, Expr, ExprId, Grammar, RuleId};
+use crate::ast::{Dispatch, Expr, ExprId, Grammar, Marks, Rule, RuleId};
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
 use crate::frontends::regex::compile_pattern;
 use crate::frontends::structural_tag::Specials;
@@ -74,6 +74,8 @@ pub struct Lowered {
     pub bodies: Vec<RegexId>,
     /// Per rule its name.
     pub names: Vec<String>,
+    /// Per rule what else is said of it. A rule with `max_tokens` has a regular body; the root has no marks.
+    pub marks: Vec<Marks>,
     /// The rule that the whole output must match.
     pub root: usize,
     /// Whether the empty output is complete.
@@ -103,13 +105,14 @@ pub fn lower_with(grammar: &Grammar, regexes: &mut Regexes, limits: &LowerLimits
         return lower_with(&grammar.expand_tags(&Specials::default())?, regexes, limits);
     }
     check_depth(grammar, limits)?;
-    let mut grammar = grammar.clone();
+    let mut grammar = with_plain_root(grammar);
     let rules = reachable(&grammar).rules;
     iterate_self_recursion(&mut grammar, &rules);
     let used = reachable(&grammar);
     let calls = components(&grammar, &used.rules);
     let shapes = shapes(&grammar, &calls.order, &calls.recursive, limits);
     check_regular(&grammar, &used, &calls, &shapes, limits)?;
+    check_budgets(&grammar, &used, &calls, &shapes, limits)?;
     let mut lowering = Lowering::new(&grammar, regexes, &shapes);
     lowering.lower_regular_leaves(&used)?;
     lowering.productive = productive(&grammar, &used.exprs, &lowering.flat);
@@ -168,6 +171,63 @@ fn check_regular(
                 configured: u64::from(limits.max_grammar_depth),
             };
             return Err(GrammarError::limit(limit, format!("a part of `{sign}`")));
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(GrammarError::new(GrammarErrorKind::Unsupported, problems)),
+    }
+}
+
+/// The grammar with a root that only calls the old one, if that has marks: marks belong to calls.
+fn with_plain_root(grammar: &Grammar) -> Grammar {
+    let mut grammar = grammar.clone();
+    let root = grammar.root;
+    if !grammar.rule(root).marks.is_empty() {
+        let name = grammar.rule(root).name.clone();
+        grammar.exprs.push(Expr::Rule(root));
+        let (body, marks) = (ExprId(grammar.exprs.len() as u32 - 1), Marks::default());
+        grammar.root = RuleId(grammar.rules.len() as u32);
+        grammar.rules.push(Rule { name, body, marks });
+    }
+    grammar
+}
+
+/// The tokens of a rule are counted in one automaton of bearable size.
+fn check_budgets(
+    grammar: &Grammar,
+    used: &Reachable,
+    calls: &Components,
+    shapes: &Shapes,
+    limits: &LowerLimits,
+) -> Result<(), GrammarError> {
+    let mut problems = Vec::new();
+    for &rule in used
+        .rules
+        .iter()
+        .filter(|&&rule| grammar.rule(rule).marks.max_tokens.is_some())
+    {
+        let (body, name) = (grammar.rule(rule).body, &grammar.rule(rule).name);
+        let shape = shapes.exprs[body.index()];
+        let is_recursive = calls.recursive[rule.index()];
+        if is_recursive || !shape.regular {
+            let why = match is_recursive {
+                true => "itself".to_owned(),
+                false => why_not_regular(grammar, body, &calls.recursive),
+            };
+            problems.push(Problem::without_place(
+                format!("`max_tokens` of the rule `{name}` is refused: the rule holds {why}"),
+                "count the tokens of a rule without recursion, schemas, tokens and options inside, or of the whole output",
+            ));
+        } else if shape.size > limits.max_regular_size {
+            let limit = Limit {
+                name: "max_regular_size",
+                configured: limits.max_regular_size,
+            };
+            return Err(GrammarError::limit(
+                limit,
+                format!("the rule `{name}`, whose tokens are counted"),
+            ));
         }
     }
     match problems.is_empty() {
@@ -263,7 +323,7 @@ impl<'g> Lowering<'g> {
     fn lower_rules(mut self) -> Result<Lowered, GrammarError> {
         let grammar = self.grammar;
         let root = self.number(Kept::Rule(grammar.root));
-        let (mut bodies, mut names) = (Vec::new(), Vec::new());
+        let (mut bodies, mut names, mut marks) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(&kept) = self.kept.get(bodies.len()) {
             let (name, body, mode) = match kept {
                 Kept::Part(part) => (format!("part {}", part.index()), part, Mode::Flat),
@@ -278,10 +338,15 @@ impl<'g> Lowering<'g> {
             };
             bodies.push(self.lower_expr(body, mode)?);
             names.push(name);
+            marks.push(match kept {
+                Kept::Rule(rule) => grammar.rule(rule).marks.clone(),
+                Kept::Part(_) => Marks::default(),
+            });
         }
         Ok(Lowered {
             root_nullable: self.nullable[grammar.rule(grammar.root).body.index()],
             names,
+            marks,
             root,
             bodies,
             symbols: self.symbols,

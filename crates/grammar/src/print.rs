@@ -1,5 +1,5 @@
 //! Grammars as EBNF that parses back to the same language. The root is printed first and is called `root`.
-use crate::ast::{Dispatch, Expr, ExprId, Grammar, RuleId};
+use crate::ast::{Dispatch, Expr, ExprId, Grammar, Marks, RuleId};
 use crate::frontends::regex::dialect_name;
 use crate::options::JsonOptions;
 use penstock_automata::{CharSet, Dialect, INFINITE, MAX_CHAR};
@@ -29,7 +29,8 @@ impl Grammar {
         let mut out = String::new();
         let others = (0..self.rules.len() as u32).map(RuleId).filter(|&rule| rule != self.root);
         for rule in std::iter::once(self.root).chain(others) {
-            write!(out, "{} ::= ", names[rule.index()]).expect("a String takes all text");
+            write!(out, "{}{} ::= ", names[rule.index()], printed_marks(&self.rule(rule).marks))
+                .expect("a String takes all text");
             print_expr(self, &names, self.rule(rule).body, &mut out);
             out.push('\n');
         }
@@ -40,6 +41,19 @@ impl Grammar {
 impl fmt::Display for Grammar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_ebnf())
+    }
+}
+
+/// Marks as options of a rule.
+fn printed_marks(marks: &Marks) -> String {
+    let capture = marks.capture.as_ref().map(|name| format!("capture=\"{name}\""));
+    let trim = (marks.capture_trim > 0).then(|| format!("capture_trim={}", marks.capture_trim));
+    let max_tokens = marks.max_tokens.map(|max| format!("max_tokens={max}"));
+    let temperature = marks.temperature.map(|temperature| format!("temperature={temperature}"));
+    let options: Vec<String> = [capture, trim, max_tokens, temperature].into_iter().flatten().collect();
+    match options.is_empty() {
+        true => String::new(),
+        false => format!("[{}]", options.join(", ")),
     }
 }
 

@@ -220,10 +220,10 @@ fn errors_show_the_place_and_the_way_out() {
          \n    root ::= \"a\"*?\n                 ^",
     );
     check(
-        "root[max_tokens=5] ::= \"a\"",
+        "root[stop_capture=x] ::= \"a\"",
         Unsupported,
-        "1:6: the option `max_tokens` is refused; use `max_chars`, or limit the tokens of the whole output\
-         \n    root[max_tokens=5] ::= \"a\"\n         ^",
+        "1:6: the option `stop_capture` is refused; name the rule itself with `capture`, and cut the text apart\
+         \n    root[stop_capture=x] ::= \"a\"\n         ^",
     );
     check(
         "",

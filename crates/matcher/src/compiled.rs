@@ -1,4 +1,5 @@
 //! A grammar bound to a vocabulary.
+use crate::budget::Budgets;
 use crate::core::{style_of, Core, Style};
 use crate::masks::Masks;
 use crate::run::Run;
@@ -25,6 +26,8 @@ pub enum CompileError {
     Empty(String),
     /// The vocabulary cannot spell it.
     Vocabulary(String),
+    /// The `max_tokens` of a rule is too small to be kept exactly.
+    Budget(String),
 }
 
 impl From<Limit> for CompileError {
@@ -101,6 +104,7 @@ impl CompiledGrammar {
         spell_rules(&mut lowered, &mut schemas, &vocabulary)?;
         let mut core = Core::new(schemas, lowered, roots, styles);
         core.techniques = techniques;
+        core.budgets = Budgets::of(&mut core)?;
         let mut stack = Stack::new();
         let start = Run::new(&mut core, &mut stack).start()?;
         if start.is_empty() {

@@ -1,5 +1,7 @@
 //! What all matchers of one compiled grammar share: its automata, schemas and styles, lazily grown.
+use crate::budget::Budgets;
 use crate::question::Paths;
+use crate::stack::{Frame, FrameId, Stack};
 use crate::techniques::Techniques;
 use penstock_automata::{Limit, RegexId, Regexes, MAX_CHAR};
 use penstock_grammar::{JsonOptions, Lowered, Symbol, Whitespace};
@@ -162,6 +164,8 @@ pub struct Core {
     pub max_nesting: u32,
     /// Which shortcuts are taken.
     pub techniques: Techniques,
+    /// The rules whose tokens are counted.
+    pub budgets: Budgets,
     first_bytes: FxHashMap<RegexId, ByteSet>,
     externals: FxHashMap<RegexId, Arc<[(u32, RegexId)]>>,
     other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
@@ -189,6 +193,7 @@ impl Core {
             rule_texts: None,
             max_nesting: MAX_NESTING,
             techniques: Techniques::ALL,
+            budgets: Budgets::default(),
             first_bytes: FxHashMap::default(),
             externals: FxHashMap::default(),
             other_names: FxHashMap::default(),
@@ -285,6 +290,32 @@ impl Core {
     /// The verdict with this number.
     pub fn verdict(&self, id: u32) -> Option<Verdicts> {
         (id > 0).then(|| self.verdict_list[id as usize - 1])
+    }
+
+    /// The temperature of the innermost rules around these frames; the highest of several.
+    pub fn temperature(&self, stack: &Stack, mut frames: Vec<FrameId>) -> Option<f64> {
+        let (mut next, mut highest) = (0, None);
+        while let Some(&frame) = frames.get(next) {
+            next += 1;
+            let parents = match stack.frame(frame) {
+                Frame::Bottom => continue,
+                Frame::Container(open) => vec![open.parent],
+                Frame::Call { start, end, mark, .. } => {
+                    let rule = mark.rule.checked_sub(1);
+                    if let Some(wanted) = rule.and_then(|rule| self.lowered.marks[rule as usize].temperature) {
+                        highest = Some(highest.map_or(wanted, |known: f64| known.max(wanted)));
+                        continue;
+                    }
+                    stack.entries(start, end).iter().map(|entry| entry.1).collect()
+                }
+            };
+            for parent in parents {
+                if !frames.contains(&parent) {
+                    frames.push(parent);
+                }
+            }
+        }
+        highest
     }
 
     /// Heap memory in bytes, approximately.

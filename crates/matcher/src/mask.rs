@@ -1,6 +1,7 @@
 //! The mask of one state: what was found for it, and writing that into a row.
 use crate::compiled::{CompiledGrammar, Shared};
 use crate::control::{Config, Control};
+use crate::core::Core;
 use crate::masks::Pick;
 use crate::run::Run;
 use crate::stack::{FrameId, Stack};
@@ -12,14 +13,19 @@ use smallvec::SmallVec;
 
 /// Whether the output may end in one of these configurations.
 pub(crate) fn is_complete(shared: &mut Shared, configs: &[Config]) -> bool {
+    is_complete_in(&shared.core, configs)
+}
+
+/// [`is_complete`], where the core is at hand alone.
+pub(crate) fn is_complete_in(core: &Core, configs: &[Config]) -> bool {
     configs.iter().any(|config| match config.control {
         _ if config.frame != FrameId::BOTTOM => false,
         Control::Done => true,
-        Control::Number { state, .. } => shared.core.schemas.numbers.is_complete(state),
+        Control::Number { state, .. } => core.schemas.numbers.is_complete(state),
         Control::Rule {
             term,
             partial: Partial::None,
-        } => shared.core.schemas.regexes.is_nullable(term),
+        } => core.schemas.regexes.is_nullable(term),
         _ => false,
     })
 }
@@ -60,12 +66,12 @@ impl Mask {
     }
 }
 
-/// The mask of these configurations; None if a part of it is not remembered and must not be made.
+/// The mask of these configurations, after so many tokens; None if a part of it is not remembered and must not be made.
 pub(crate) fn find_mask(
     compiled: &CompiledGrammar,
     shared: &mut Shared,
     stack: &mut Stack,
-    configs: &[Config],
+    (configs, num_tokens): (&[Config], u32),
     may_make: bool,
 ) -> Result<Option<Mask>, Limit> {
     let mut mask = Mask {
@@ -75,6 +81,7 @@ pub(crate) fn find_mask(
     };
     let Shared { core, masks } = shared;
     let mut run = Run::new(core, stack);
+    run.now = num_tokens;
     for config in configs {
         match masks.pick(&mut run, (&compiled.vocabulary, &compiled.info), *config, may_make)? {
             Some(pick) => mask.picks.push(pick),

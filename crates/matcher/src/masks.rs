@@ -291,6 +291,16 @@ impl Masks {
         config: Config,
         may_make: bool,
     ) -> Result<Option<Pick>, Limit> {
+        if run.is_near_budget(&config) {
+            return match may_make {
+                true => Ok(Some(Pick::new(
+                    Arc::new(walk_within_budget(run, vocabulary, config)?),
+                    &[],
+                    Vec::new(),
+                ))),
+                false => Ok(None),
+            };
+        }
         let again = seen_before(run, &config);
         let in_character = matches!(config.control, Control::Key(key) if key.partial != Partial::None);
         // Where names are told apart by patterns, each text is a state of its own: nothing to remember.
@@ -386,6 +396,16 @@ fn walk_afresh(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Re
         true => walk_exactly(run, vocabulary, config),
         false => Ok(Leaf::new(found, false)),
     }
+}
+
+/// A mask near the end of a budget, which is worth nothing elsewhere.
+fn walk_within_budget(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<Leaf, Limit> {
+    let mark = run.stack.mark();
+    let mut walk = Walk::new(run, vocabulary);
+    let outcome = walk.tokens_within_budget(config);
+    let found = walk.found;
+    run.stack.truncate(mark);
+    outcome.map(|()| Leaf::new(found, false))
 }
 
 /// A mask that leaves nothing open, for arrays whose items must *not* all differ: byte by byte through the whole vocabulary.

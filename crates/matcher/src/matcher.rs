@@ -1,4 +1,5 @@
 //! The state of one output.
+use crate::captures::{captures, Capture, Output, Piece};
 use crate::compiled::{CompiledGrammar, Shared};
 use crate::completion;
 use crate::control::{Config, Control};
@@ -107,7 +108,7 @@ impl Family {
         if state.terminated {
             return Ready::Unknown;
         }
-        match find_mask(compiled, shared, stack, &state.configs, false) {
+        match find_mask(compiled, shared, stack, (&state.configs, state.num_tokens), false) {
             Ok(Some(mask)) => Ready::Found(mask),
             Ok(None) => Ready::Missing(shared.masks.num_leaves()),
             // The fill will say so.
@@ -291,7 +292,7 @@ impl Matcher {
         }
         let mut family = self.family();
         let mut shared = self.compiled.lock();
-        let next = read_bytes(&mut shared, &mut family, self.state, bytes)?;
+        let next = read_bytes(&self.compiled, &mut shared, &mut family, self.state, bytes)?;
         drop(shared);
         let Some(configs) = next else { return Ok(false) };
         let state = family.push(self.state, configs, false, Move::Bytes(bytes.into()));
@@ -382,7 +383,13 @@ impl Matcher {
             return Err(MatcherError::Terminated);
         }
         let mut shared = self.compiled.lock();
-        let found = find_mask(&self.compiled, &mut shared, stack, &state.configs, may_make);
+        let found = find_mask(
+            &self.compiled,
+            &mut shared,
+            stack,
+            (&state.configs, state.num_tokens),
+            may_make,
+        );
         if shared.masks.lacks_origins() {
             let place = family.place_of(self.state, &mut shared.masks.places);
             shared.masks.note_origin(place);
@@ -569,6 +576,53 @@ impl Matcher {
         }
     }
 
+    /// The texts of the rules that are to be captured, with their names, in the order of their ends, inner ones first. None
+    /// while the output is not complete.
+    ///
+    /// Where the output can be read in several ways: at each place a called rule comes before plain text, and of several ends the
+    /// last. Cost: the whole output is read again.
+    ///
+    /// # Errors
+    /// [`MatcherError::Limit`].
+    pub fn captures(&self) -> Result<Option<Vec<Capture>>, MatcherError> {
+        if !self.is_accepting() {
+            return Ok(None);
+        }
+        let (mut pieces, terminated) = (Vec::new(), self.is_terminated());
+        {
+            let family = self.family();
+            let mut state = &family.states[self.state.0 as usize];
+            while let Some(moved) = &state.moved {
+                pieces.push(match moved {
+                    Move::Token(token) => Piece::Token(*token),
+                    Move::Bytes(bytes) => Piece::Bytes(bytes.clone()),
+                });
+                state = &family.states[state.before.0 as usize];
+            }
+        }
+        pieces.reverse();
+        let mut output = Output::new(&pieces, &self.compiled);
+        let mut shared = self.compiled.lock();
+        let found = captures(&mut shared.core, &self.compiled, &output)?;
+        if found.is_some() || !terminated {
+            return Ok(found);
+        }
+        // The stop token was none of the grammar's.
+        output.without_last();
+        Ok(captures(&mut shared.core, &self.compiled, &output)?)
+    }
+
+    /// The temperature at which the grammar wants the next token sampled: that of the innermost rule around this place that names
+    /// one; the highest, if the output can be read in several ways.
+    pub fn temperature(&self) -> Option<f64> {
+        let family = self.family();
+        let shared = self.compiled.lock();
+        let configs = &family.states[self.state.0 as usize].configs;
+        shared
+            .core
+            .temperature(&family.stack, configs.iter().map(|config| config.frame).collect())
+    }
+
     /// Heap memory of this matcher and its forks in bytes, approximately.
     pub fn memory_usage(&self) -> usize {
         let family = self.family();
@@ -598,9 +652,9 @@ fn read_token(
     token: TokenId,
 ) -> Result<Option<(Configs, bool)>, Limit> {
     let Family { stack, states, .. } = family;
-    let configs = &states[state.0 as usize].configs;
+    let State { configs, num_tokens, .. } = &states[state.0 as usize];
     let mark = stack.mark();
-    let outcome = read_token_from(compiled, shared, stack, configs, token);
+    let outcome = read_token_from(compiled, shared, stack, (configs, *num_tokens), token);
     if !matches!(outcome, Ok(Some(_))) {
         stack.truncate(mark);
     }
@@ -611,12 +665,13 @@ fn read_token_from(
     compiled: &CompiledGrammar,
     shared: &mut Shared,
     stack: &mut Stack,
-    configs: &[Config],
+    (configs, num_tokens): (&[Config], u32),
     token: TokenId,
 ) -> Result<Option<(Configs, bool)>, Limit> {
     let mut next = crate::run::Frontier::default();
     let bytes = compiled.info.token_bytes(token);
     let mut run = Run::new(&mut shared.core, stack);
+    run.now = num_tokens;
     if !bytes.is_empty() {
         next.configs = run.read(configs, bytes)?;
     }
@@ -635,6 +690,7 @@ fn read_token_from(
         }
     }
     run.close_over(&mut next)?;
+    run.keep_budgets(&compiled.vocabulary, &mut next.configs)?;
     check_nesting(&run, &next.configs)?;
     let stop = compiled.info.is_stop(token);
     if !next.configs.is_empty() {
@@ -648,11 +704,19 @@ fn read_token_from(
     Ok(None)
 }
 
-fn read_bytes(shared: &mut Shared, family: &mut Family, state: StateId, bytes: &[u8]) -> Result<Option<Configs>, Limit> {
+fn read_bytes(
+    compiled: &CompiledGrammar,
+    shared: &mut Shared,
+    family: &mut Family,
+    state: StateId,
+    bytes: &[u8],
+) -> Result<Option<Configs>, Limit> {
     let Family { stack, states, .. } = family;
     let mark = stack.mark();
     let mut run = Run::new(&mut shared.core, stack);
-    let outcome = run.read(&states[state.0 as usize].configs, bytes).and_then(|next| {
+    run.now = states[state.0 as usize].num_tokens;
+    let outcome = run.read(&states[state.0 as usize].configs, bytes).and_then(|mut next| {
+        run.keep_budgets(&compiled.vocabulary, &mut next)?;
         check_nesting(&run, &next)?;
         Ok((!next.is_empty()).then_some(next))
     });
@@ -673,7 +737,7 @@ fn check_nesting(run: &Run<'_>, configs: &[Config]) -> Result<(), Limit> {
     Ok(())
 }
 
-fn symbol_holds(symbol: &Symbol, token: TokenId, compiled: &CompiledGrammar) -> bool {
+pub(crate) fn symbol_holds(symbol: &Symbol, token: TokenId, compiled: &CompiledGrammar) -> bool {
     match symbol {
         Symbol::Tokens(ids) => ids.contains(&token),
         Symbol::ExcludeTokens(ids) => !ids.contains(&token) && (token as usize) < compiled.info.vocab_size(),

@@ -8,7 +8,7 @@
 //! A call whose caller has nothing left to do but to return pushes nothing.
 use crate::control::{Config, Control, Gap};
 use crate::run::{Frontier, Run};
-use crate::stack::{Frame, FrameId, Parent};
+use crate::stack::{CallMark, Frame, FrameId, Parent};
 use crate::techniques::Technique;
 use crate::text::{Partial, Piece};
 use penstock_automata::{Limit, RegexId};
@@ -96,12 +96,14 @@ impl Run<'_> {
     ) -> Result<(), Limit> {
         match partial.step_utf8(byte) {
             Piece::Char(character) => {
+                let Some(frame) = self.counted(frame) else { return Ok(()) };
                 let next = self.core.regexes().step(term, character)?;
                 if next != RegexId::NEVER {
                     out.kernels.push((next, frame));
                 }
             }
             Piece::Part(partial) => {
+                let Some(frame) = self.counted(frame) else { return Ok(()) };
                 let row = self.core.regexes().live_row(term)?;
                 if partial.is_live(&row) {
                     out.push(Control::Rule { term, partial }, frame);
@@ -188,7 +190,8 @@ impl Run<'_> {
         while let Some(group) = next_group(closure, &frames) {
             if let ([only], true) = (&group[..], self.core.techniques.has(Technique::TailCalls)) {
                 let only = *only;
-                if let Some(frame) = tail_call(&closure.calls[only], &frames) {
+                let is_plain = self.mark_of(closure.calls[only].callee) == CallMark::default();
+                if let Some(frame) = tail_call(&closure.calls[only], &frames).filter(|_| is_plain) {
                     frames[only] = Some(frame);
                     continue;
                 }
@@ -201,19 +204,29 @@ impl Run<'_> {
                         None => Parent::Local(group.iter().position(|&member| member == other).unwrap_or(0) as u32),
                     },
                 };
-                closure.calls[call]
-                    .callers
-                    .iter()
-                    .map(|&(rest, caller)| (rest, resolve(caller)))
-                    .collect()
+                let callers = closure.calls[call].callers.iter();
+                let entries = callers.map(|&(rest, caller)| (rest, resolve(caller))).collect();
+                (entries, self.mark_of(closure.calls[call].callee))
             });
+            let members = members.collect();
             let share = self.core.techniques.has(Technique::StackSharing);
-            let first = self.stack.intern_group(members.collect(), share);
+            let first = self.stack.intern_group(members, share);
             for (i, &call) in group.iter().enumerate() {
                 frames[call] = Some(FrameId(first.0 + i as u32));
             }
         }
         Ok(frames.into_iter().map(|frame| frame.unwrap_or(FrameId::BOTTOM)).collect())
+    }
+
+    fn mark_of(&self, callee: Callee) -> CallMark {
+        let marked = |rule: &usize| self.core.budgets.frames.get(*rule).copied().unwrap_or(false);
+        match callee {
+            Callee::Rule(rule) if marked(&rule) => CallMark {
+                rule: rule as u32 + 1,
+                until: 0,
+            },
+            _ => CallMark::default(),
+        }
     }
 
     /// The places become configurations: one for each frame, since places on one frame have one future together.

@@ -43,6 +43,8 @@ pub struct Run<'a> {
     pub leaves_open: bool,
     /// Whether the walk has left one open.
     has_doubts: bool,
+    /// The number of the token that is being read, from 0.
+    pub now: u32,
     /// Set when a value was left open on which more than its difference depends: the walk is worth nothing.
     pub is_inexact: bool,
 }
@@ -63,6 +65,7 @@ impl<'a> Run<'a> {
             recorder: None,
             leaves_open: false,
             has_doubts: false,
+            now: 0,
             is_inexact: false,
         }
     }

@@ -97,6 +97,16 @@ pub enum Held {
     Value(ValueId),
 }
 
+/// What a frame knows of the marks of its rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallMark {
+    /// The number of the rule that was called, plus 1; 0 for rules without marks that a frame must know of.
+    pub rule: u32,
+    /// The number of the first token that may hold nothing of the rule's text, once its first byte was read; 0 before, and
+    /// where the rule has no budget.
+    pub until: u32,
+}
+
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
@@ -110,6 +120,8 @@ pub enum Frame {
         end: u32,
         /// Length of the longest chain of frames below this one.
         depth: u32,
+        /// What it knows of the marks of the rule.
+        mark: CallMark,
     },
     /// A JSON object or array.
     Container(Container),
@@ -127,7 +139,10 @@ pub enum Parent {
     Local(u32),
 }
 
-type GroupKey = Box<[Box<[(RegexId, Parent)]>]>;
+/// A frame of a group that is being made: where it returns, and its mark.
+pub type Member = (Vec<(RegexId, Parent)>, CallMark);
+
+type GroupKey = Box<[(Box<[(RegexId, Parent)]>, CallMark)]>;
 
 /// How far an arena had grown; see [`Stack::truncate`].
 #[derive(Clone, Copy, Debug)]
@@ -211,13 +226,13 @@ impl Stack {
 
     /// The frames of a group of rules that call each other at one position (nearly always one rule): the first of them;
     /// the others follow. Equal groups are one if `share`.
-    pub fn intern_group(&mut self, group: Vec<Vec<(RegexId, Parent)>>, share: bool) -> FrameId {
+    pub fn intern_group(&mut self, group: Vec<Member>, share: bool) -> FrameId {
         let key: GroupKey = group
             .into_iter()
-            .map(|mut entries| {
+            .map(|(mut entries, mark)| {
                 entries.sort_unstable();
                 entries.dedup();
-                entries.into_boxed_slice()
+                (entries.into_boxed_slice(), mark)
             })
             .collect();
         if let Some(&first) = self.groups.get(&key).filter(|_| share) {
@@ -225,7 +240,7 @@ impl Stack {
         }
         let first = FrameId(self.frames.len() as u32);
         let depth = self.group_depth(&key);
-        for entries in key.iter() {
+        for (entries, mark) in key.iter() {
             let start = self.entries.len() as u32;
             self.entries.extend(entries.iter().map(|&(rest, parent)| {
                 (
@@ -240,6 +255,7 @@ impl Stack {
                 start,
                 end: self.entries.len() as u32,
                 depth,
+                mark: *mark,
             });
         }
         if share {
@@ -250,12 +266,22 @@ impl Stack {
     }
 
     fn group_depth(&self, key: &GroupKey) -> u32 {
-        let parents = key.iter().flat_map(|entries| entries.iter());
+        let parents = key.iter().flat_map(|member| member.0.iter());
         let depths = parents.map(|entry| match entry.1 {
             Parent::Frame(frame) => self.depth(frame),
             Parent::Local(_) => 0,
         });
         1 + depths.max().unwrap_or(0)
+    }
+
+    /// The frame of a call with another mark.
+    pub fn remark(&mut self, frame: FrameId, mark: CallMark, share: bool) -> FrameId {
+        let Frame::Call { start, end, .. } = self.frame(frame) else {
+            return frame;
+        };
+        let entries = self.entries(start, end).iter();
+        let entries = entries.map(|&(rest, parent)| (rest, Parent::Frame(parent))).collect();
+        self.intern_group(vec![(entries, mark)], share)
     }
 
     /// Everything that can be reached from a frame, spelt out: equal for equal stacks, whatever their frames are called.

@@ -86,15 +86,15 @@ fn is_in_rule(config: &Config) -> bool {
 }
 
 /// A node of a trie, and how what leads to it can be read.
-struct Place {
-    node: NodeId,
-    configs: Configs,
+pub(crate) struct Place {
+    pub(crate) node: NodeId,
+    pub(crate) configs: Configs,
     /// Whether it may be that it cannot: see [`Doubt`].
     is_doubtful: bool,
 }
 
 impl Place {
-    fn start(configs: Configs) -> Place {
+    pub(crate) fn start(configs: Configs) -> Place {
         Place {
             node: TokenTrie::ROOT,
             configs,
@@ -186,7 +186,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     // HOT: once per live edge; a sparse mask of tekken visits a few hundred, a name in a programming language 40,000.
     // PERF: inside a rule the same few sets of places come again and again, so their edges are remembered for the walk: some
     // 30 ns an edge instead of 3 us with all the calls and returns that a place stands for.
-    fn children(&mut self, trie: &TokenTrie, place: &Place, todo: &mut Vec<Place>) -> Result<(), Limit> {
+    pub(crate) fn children(&mut self, trie: &TokenTrie, place: &Place, todo: &mut Vec<Place>) -> Result<(), Limit> {
         let (node, configs) = (place.node, &place.configs);
         if trie.children(node).is_empty() {
             return Ok(());

@@ -104,6 +104,7 @@ pub fn compile(error: &CompileError) -> PyErr {
         CompileError::Schema(error) => schema(error),
         CompileError::Limit(reached) => limit(reached),
         CompileError::Vocabulary(message) => raise("TokenizerError", message.clone(), "cannot_spell", |_| Ok(())),
+        CompileError::Budget(message) => raise("UnsupportedFeatureError", message.clone(), "budget_too_small", |_| Ok(())),
         CompileError::Empty(rule) => {
             let message = format!("no text matches rule `{rule}`; give it an alternative that ends");
             raise("EmptyLanguageError", message, "empty_language", |_| Ok(()))

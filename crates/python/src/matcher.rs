@@ -155,6 +155,25 @@ impl Matcher {
         self.inner.jump_forward_tokens(canonical).map_err(fail)
     }
 
+    /// The texts of the rules that are to be captured, as `(name, bytes)`, in the order of their ends, inner ones first.
+    ///
+    /// Raises MatcherStateError while the output is not complete.
+    fn captures<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyBytes>)>> {
+        let Some(found) = self.inner.captures().map_err(fail)? else {
+            let message = "the output is not complete, so no reading of it is certain; ask when `is_accepting()` is true";
+            return Err(errors::raise("MatcherStateError", message.to_owned(), "not_complete", |_| {
+                Ok(())
+            }));
+        };
+        let captures = found.into_iter().map(|(name, text)| (name, PyBytes::new(py, &text)));
+        Ok(captures.collect())
+    }
+
+    /// The temperature that the innermost rule around this place asks for; None if none does.
+    fn temperature(&self) -> Option<f64> {
+        self.inner.temperature()
+    }
+
     /// A short text that completes the output.
     fn shortest_completion_bytes<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.inner.shortest_completion_bytes().map_err(fail)?;

@@ -150,7 +150,9 @@ class Branch:
     def _state(self) -> SamplingState:
         state = self._sequence.state
         output = [*self._sequence.token_ids, *self.tokens]
-        return SamplingState(state.sampling, self._noise, state.prompt_ids, output, state.processor)
+        asks = getattr(self.matcher, "temperature", None)
+        asked = None if asks is None else asks()
+        return SamplingState(state.sampling, self._noise, state.prompt_ids, output, state.processor, asked)
 
     def _mask(self) -> NDArray[np.int32] | None:
         if self._bitmask is _UNKNOWN:

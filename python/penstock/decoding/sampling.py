@@ -98,6 +98,12 @@ class SamplingState:
     prompt_ids: Sequence[int]
     output_ids: list[int]
     processor: Callable[[NDArray[np.float32], SamplingState], NDArray[np.float32]] | None = None  # a framework's own, run first
+    asked: float | None = None  # the temperature that the grammar asks for at this place
+
+    @property
+    def temperature(self) -> float:
+        """The temperature of the next token: the grammar's, where it asks for one."""
+        return self.sampling.temperature if self.asked is None else self.asked
 
     @property
     def has_processors(self) -> bool:
@@ -160,7 +166,7 @@ def choose(logits: NDArray[np.float32], bitmask: NDArray[np.int32] | None, state
         raise GenerationError("the model's logits hold `nan`; check its weights and its precision", code="logits_not_finite")
     if best == -np.inf:
         raise DeadEndError("no token is allowed after the mask and the processors; loosen `bad_words_ids` or `logit_bias`")
-    if state.sampling.temperature == 0:
+    if state.temperature == 0:
         place = int(scores.argmax())
         return place if ids is None else int(ids[place])
     return _sample(scores, ids, best, state)
@@ -178,18 +184,18 @@ def masked(z: NDArray[np.float32], bitmask: NDArray[np.int32] | None) -> tuple[N
 
 
 def _sample(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float, state: SamplingState) -> int:
-    s, index = state.sampling, len(state.output_ids)
+    s, temperature, index = state.sampling, state.temperature, len(state.output_ids)
     if best == np.inf:
         near = np.flatnonzero(scores == np.inf)
         scores = np.zeros(len(scores))
         best = 0.0
     elif s.top_k is not None or s.top_p is not None or s.min_p is not None:
-        near = np.flatnonzero(scores > (-np.inf if s.top_p is not None else best - NOISE_RANGE * s.temperature))
-        near = truncated(near, (scores[near].astype(np.float64) - best) / s.temperature, s)
+        near = np.flatnonzero(scores > (-np.inf if s.top_p is not None else best - NOISE_RANGE * temperature))
+        near = truncated(near, (scores[near].astype(np.float64) - best) / temperature, s)
     else:
         near = _contenders(scores, ids, best, state)
     tokens = near if ids is None else ids[near]
-    noisy = (scores[near].astype(np.float64) - best) / s.temperature + state.noise.at(index, tokens)
+    noisy = (scores[near].astype(np.float64) - best) / temperature + state.noise.at(index, tokens)
     return int(tokens[noisy == noisy.max()].min())
 
 
@@ -199,7 +205,7 @@ def _contenders(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float
     A token far below the best wins only with rare noise. Its random bits are compared with a threshold, which is a little
     too low, never too high; so logarithms, and all of float64, are for the few that pass.
     """
-    temperature, index = state.sampling.temperature, len(state.output_ids)
+    temperature, index = state.temperature, len(state.output_ids)
     if len(scores) <= FEW_TOKENS:
         return np.flatnonzero(scores > best - NOISE_RANGE * temperature)
     close = np.flatnonzero(scores >= best - LIKELY_RANGE * temperature)

@@ -54,6 +54,7 @@ class Sequence:
         self.token_ids: list[int] = []  # the output so far, without a stop token
         self.contexts = contexts
         self.matcher = matcher
+        self._temperature = getattr(matcher, "temperature", None)  # what a rule of the grammar asks for
         self.noise = GumbelNoise(seed, sample)
         self.state = SamplingState(sampling, self.noise, self.prompt_ids, self.token_ids, processor)
         self.max_tokens = max_tokens
@@ -132,6 +133,7 @@ class Sequence:
         filled = self._node_masks if self._nodes_filled and node is not None else None
         bitmask = self.bitmask() if filled is None else filled[node]
         start = time.perf_counter()
+        self.state.asked = None if self._temperature is None else self._temperature()
         token = choose(logits, bitmask, self.state)
         if self.state.sampling.logprobs is not None:
             self._pending_logprob = _token_logprob(logits, token, self.state.sampling.logprobs)

@@ -1,18 +1,22 @@
-//! What the options `lazy` and `max_chars` of a rule make of its body. Both need a regular body, which lowering checks.
+//! The options of rules: what `lazy` and `max_chars` make of the body (a regular one, which lowering checks), and how marks are
+//! written.
 use crate::ast::{Expr, ExprId, GrammarBuilder};
 use penstock_automata::{CharSet, INFINITE};
 
-/// The options that name something other than a set of texts, each with a way out.
-pub(super) const REFUSED_OPTIONS: [(&str, &str); 5] = [
-    (
-        "stop",
-        "use `suffix`: what ends the text is a part of the output, which can't be taken back",
-    ),
-    ("stop_capture", "use `suffix`, and cut the text apart afterwards"),
-    ("capture", "parse the finished text"),
-    ("max_tokens", "use `max_chars`, or limit the tokens of the whole output"),
-    ("temperature", "set the temperature of the whole output"),
-];
+/// The options that are refused, each with a way out.
+pub(super) const REFUSED_OPTIONS: [(&str, &str); 1] =
+    [("stop_capture", "name the rule itself with `capture`, and cut the text apart")];
+
+/// The mark `capture`: names are words, so that they can be written everywhere.
+pub(super) fn capture_name(name: &str) -> Option<String> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    (!name.is_empty() && name.chars().all(is_word)).then(|| name.to_owned())
+}
+
+/// The mark `temperature`: a finite number that is not negative.
+pub(super) fn temperature_of(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0)
+}
 
 /// The texts of `whole` of which no beginning is one. `name` is a wish for the name of the rule that holds `whole`.
 pub(super) fn shortest(builder: &mut GrammarBuilder, whole: ExprId, name: &str) -> ExprId {

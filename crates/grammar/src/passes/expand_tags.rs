@@ -24,6 +24,7 @@ impl Grammar {
         }
         for (rule, &copy) in self.rules.iter().zip(&rules) {
             builder.define(copy, copies[rule.body.index()]);
+            builder.mark(copy, rule.marks.clone());
         }
         builder.finish(rules[self.root.index()])
     }

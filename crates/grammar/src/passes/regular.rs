@@ -1,7 +1,8 @@
 //! Which rules are regular, and which of them are inlined into their callers: lexical rules become plain automata.
 //!
 //! A part whose liveness is a question (*and*, *not*, patterns with assertions) is never put before a call in one term: it
-//! keeps a rule of its own, where its dead ends are found without looking at what the call might match.
+//! keeps a rule of its own, where its dead ends are found without looking at what the call might match. So do rules with
+//! marks: where they begin and end must be seen.
 use super::reachable::body_exprs;
 use crate::ast::{Expr, ExprId, Grammar, RuleId};
 use crate::lower::LowerLimits;
@@ -58,8 +59,10 @@ pub(crate) fn shapes(grammar: &Grammar, order: &[RuleId], recursive: &[bool], li
             calls_small &= !matches!(grammar.expr(id), Expr::Rule(called) if !small[called.index()]);
         }
         let (i, whole) = (rule.index(), exprs[body.index()]);
-        without_calls[i] = whole.regular && !recursive[i] && calls_small;
-        small[i] = without_calls[i] && whole.size <= limits.max_inlined_size && whole.depth <= MAX_INLINED_DEPTH;
+        let (is_marked, budget) = (!grammar.rule(rule).marks.is_empty(), grammar.rule(rule).marks.max_tokens);
+        // What a budget counts is one automaton, whatever its size.
+        without_calls[i] = whole.regular && !recursive[i] && (calls_small || budget.is_some());
+        small[i] = without_calls[i] && !is_marked && whole.size <= limits.max_inlined_size && whole.depth <= MAX_INLINED_DEPTH;
         inlined[i] = small[i] && whole.positive;
     }
     Shapes {
@@ -87,7 +90,7 @@ fn shape(grammar: &Grammar, id: ExprId, recursive: &[bool], exprs: &[Shape]) -> 
         },
         Expr::Substring(chunks) => sized(chunks.iter().map(String::len).sum()),
         Expr::Class(_) => LEAF,
-        Expr::Rule(rule) if recursive[rule.index()] => EXTERNAL,
+        Expr::Rule(rule) if recursive[rule.index()] || !grammar.rule(*rule).marks.is_empty() => EXTERNAL,
         Expr::Rule(rule) => exprs[grammar.rule(*rule).body.index()],
         Expr::Dispatch { dispatch, bodies } => {
             let texts = [&dispatch.triggers, &dispatch.excludes, &dispatch.stops];
@@ -138,6 +141,9 @@ pub(crate) fn why_not_regular(grammar: &Grammar, id: ExprId, recursive: &[bool])
         match grammar.expr(id) {
             Expr::Rule(rule) if recursive[rule.index()] => {
                 return format!("the rule `{}`, which calls itself", grammar.rule(*rule).name);
+            }
+            Expr::Rule(rule) if !grammar.rule(*rule).marks.is_empty() => {
+                return format!("the rule `{}`, which has options of its own", grammar.rule(*rule).name);
             }
             Expr::Rule(rule) => stack.push(grammar.rule(*rule).body),
             Expr::JsonSchema { .. } | Expr::StructuralTag { .. } => return "a JSON schema".to_owned(),

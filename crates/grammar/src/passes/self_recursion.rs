@@ -2,7 +2,8 @@
 //! (Arden's lemma; it holds for least solutions whatever `x` holds besides). So whitespace and lists written as recursion are
 //! regular again, and nothing is pushed for each item.
 //!
-//! Where that doesn't apply, only `A` itself is deleted from the alternatives of `A`: it derives nothing new.
+//! Where that doesn't apply, only `A` itself is deleted from the alternatives of `A`: it derives nothing new. Rules with marks
+//! stay as they are, since each of their texts counts.
 use super::reachable::body_exprs;
 use crate::ast::{Expr, ExprId, Grammar, RuleId};
 use penstock_automata::INFINITE;
@@ -19,7 +20,7 @@ pub(crate) fn iterate_self_recursion(grammar: &mut Grammar, rules: &[RuleId]) {
     for &rule in rules {
         let body = grammar.rule(rule).body;
         let mentions = mentions(grammar, rule);
-        if !mentions.contains(&body) {
+        if !mentions.contains(&body) || !grammar.rule(rule).marks.is_empty() {
             continue;
         }
         let linear = [Side::Right, Side::Left].into_iter().find_map(|side| {

@@ -7,7 +7,7 @@ Differences on purpose, each held by a test:
 
 - Masks allow every spelling of a text; llguidance narrows them to the tokenizer's own where text is forced.
 - Names of members and fixed strings may be spelt with escapes; whitespace is bounded; `oneOf` is exact.
-- Not here, and refused by name: LLInterpreter, limits of your own, several grammars that refer to each other, captures,
+- Not here, and refused by name: LLInterpreter, limits of your own, several grammars that refer to each other,
   `whitespace_pattern`, `json_allowed_escapes`.
 """
 

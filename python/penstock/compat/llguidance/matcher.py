@@ -273,12 +273,15 @@ class LLMatcher:
         self.fill(words_at(trg_pointer, trg_byte_size, 1)[0])
 
     def get_capture(self, name: str) -> bytes | None:
-        """Return None: grammars that name captures are refused."""
-        return None
+        """Return the last text of the rules captured under this name; None where there is none."""
+        found = [text for known, text in self.get_captures() if known == name]
+        return found[-1] if found else None
 
     def get_captures(self) -> list[tuple[str, bytes]]:
-        """Return nothing: grammars that name captures are refused."""
-        return []
+        """Return the texts of captured rules in the order of their ends; none before the output is complete."""
+        if self.native is None or not self.native.is_accepting():
+            return []
+        return list(self.native.captures())
 
 
 class LLExecutor:

@@ -9,8 +9,8 @@ Differences on purpose, each held by a test:
 - Special tokens of a tokenizer are symbols, never text. Whitespace between JSON symbols is bounded.
 - Members come in the schema's order, or in any with `any_order=True`; then, too, required ones are required, none comes twice.
 - A token is accepted exactly when the mask allows it, stop tokens included.
-- Not here, and refused by name: options of rules in EBNF but for `lazy` and `max_chars`, model-specific tags,
-  `debug_print`, captures, the parts of `testing` that look inside the parser.
+- `max_tokens` of a rule is exact, and refused where it cannot be; captures are those of one reading of the output.
+- Not here, and refused by name: model-specific tags, `debug_print`, the parts of `testing` that look inside the parser.
 
 Needs torch, Pydantic and transformers, as XGrammar does.
 """

@@ -31,7 +31,7 @@ class Grammar:
 
     @staticmethod
     def from_ebnf(ebnf_string: str, *, root_rule_name: str = "root") -> Grammar:
-        """Read EBNF. Of the options of rules, `lazy` and `max_chars` are read; others are refused by name."""
+        """Read EBNF. The options of rules are read, those apart that print XGrammar's own bookkeeping."""
         with as_runtime_errors():
             return Grammar(penstock.Grammar.from_ebnf(ebnf_string, root_rule_name))
 

@@ -91,7 +91,7 @@ class GrammarMatcher:
         time_threshold (seconds; 0 and below: none) ran out before the last node. The state stays.
         """
         if temperatures is not None:
-            raise refuse("`temperatures` of a draft tree", "leave them out: no grammar sets a temperature")
+            raise refuse("`temperatures` of a draft tree", "leave them out, and ask each matcher for its `temperature`")
         children = _children(retrieve_next_token.tolist(), retrieve_next_sibling.tolist())
         tokens = draft_tokens.tolist()
         deadline = time.monotonic() + time_threshold if time_threshold > 0 else None
@@ -132,8 +132,12 @@ class GrammarMatcher:
             self.native.rollback(num_tokens)
 
     def get_captures(self, *, deduplicate: bool = True) -> list[tuple[str, bytes]]:
-        """Return nothing: no grammar that Penstock reads names captures, and those that would are refused."""
-        return []
+        """Return the texts of rules with the option `capture`, in the order of their ends; none before the output is complete.
+
+        One reading of the output is chosen (`penstock.Matcher.captures`), so there is nothing to deduplicate.
+        """
+        with as_runtime_errors():
+            return self.native.captures() if self.native.is_accepting() else []
 
     def is_terminated(self) -> bool:
         """Return whether a stop token was accepted; with terminate_without_stop_token also whether the output is complete."""
@@ -161,8 +165,9 @@ class GrammarMatcher:
 
     @property
     def temperature(self) -> float | None:
-        """The default temperature that was given."""
-        return self._temperature
+        """The temperature that the grammar asks for here; where it asks for none, the default that was given."""
+        wanted = self.native.temperature()
+        return self._temperature if wanted is None else wanted
 
     @property
     def stop_token_ids(self) -> list[int]:

@@ -53,7 +53,10 @@ fn find_definitions(lexemes: &[Lexeme], mistakes: &mut Mistakes) -> Vec<Definiti
         let options = i > 1 && matches!(lexemes[i - 1].kind, Kind::Class(_)) && is_name(&lexemes[i - 2]);
         let head = if options { i - 2 } else { i.saturating_sub(1) };
         let options = match options {
-            true => RuleOptions::read(&lexemes[i - 1], mistakes),
+            true => match &lexemes[i - 2].kind {
+                Kind::Word(name) => RuleOptions::read(&lexemes[i - 1], name, mistakes),
+                _ => RuleOptions::default(),
+            },
             false => RuleOptions::default(),
         };
         let Kind::Word(name) = &lexemes[head].kind else {
@@ -185,6 +188,7 @@ impl<'a> Parser<'a> {
                 let rule = self.builder.rule(&definition.name);
                 let body = definition.options.apply(&mut self.builder, body, &definition.name);
                 self.builder.define(rule, body);
+                self.builder.mark(rule, definition.options.marks.clone());
             }
         }
     }

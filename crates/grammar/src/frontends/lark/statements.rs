@@ -122,7 +122,7 @@ impl Reader<'_> {
                     _ => return self.fail(place, "a priority is a number", "write `name.2: ...`"),
                 }
             } else if self.take_sign("[") {
-                options = self.read_options()?;
+                options = self.read_options(&name)?;
             } else if self.take_sign("{") {
                 return self.refuse(place, "templates (`name{...}: ...`) are refused", "write the rules out");
             } else {
