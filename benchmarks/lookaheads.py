@@ -269,7 +269,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, li
     works = []
     for task in options.tasks.split(","):
         for index, system in enumerate(systems(task, options.full)):
-            if options.only and not any(part in system.name for part in options.only.split(";")):
+            if options.only and system.name not in options.only.split(";"):
                 continue
             starts = range(0, min(system.limit or options.prompts, options.prompts), CHUNK)
             given = (folder, options.judge, options.prompts, options.split, task, index)
@@ -327,7 +327,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--tasks", default=",".join(SETTINGS))
-    parser.add_argument("--only", help="systems whose names contain one of these, separated by `;`")
+    parser.add_argument("--only", help="systems of these names, separated by `;`")
     parser.add_argument(
         "--pair", type=Path, action="append", help="a folder with target, draft and classifier; may be repeated"
     )

@@ -217,23 +217,42 @@ def print_report(report: Mapping[str, Any]) -> None:
 
 
 def save_plot(report: Mapping[str, Any], path: Path) -> None:
-    """Draw satisfaction against serial target forwards a token, a panel for each task."""
+    """Draw satisfaction against serial target forwards a token, a panel for each task; most sweeps bear no names."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, len(report["tasks"]), figsize=(6 * len(report["tasks"]), 4.5), squeeze=False)
+    colors = {"CDSL tree": "tab:blue", "CDSL": "tab:green", "CDLH-Appx": "tab:orange", "CDLH": "tab:red"}
+    figure, panels = pyplot.subplots(1, len(report["tasks"]), figsize=(5.5 * len(report["tasks"]), 5.5), squeeze=False)
     for panel, (task, found) in zip(panels[0], report["tasks"].items(), strict=True):
         for name, row in found["systems"].items():
-            kind = name.split(",")[0].split(" ")[0]
-            color = {"CDSL": "tab:green", "CDLH": "tab:red", "CDLH-Appx": "tab:orange"}.get(kind, "tab:gray")
-            cost = max(row["target_forwards"], 0.02)
-            panel.scatter(cost, row["soft"], color=color, marker="^" if name.startswith("CDSL tree") else "o", s=24)
-            if "," not in name or row["texts"] < 20:
-                panel.annotate(name, (cost, row["soft"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
-        panel.set(xscale="log", xlabel="serial target forwards a token", ylabel=TASKS[task], ylim=(-0.05, 1.08), title=task)
+            color = colors.get(name.split(",")[0], "tab:gray")
+            panel.scatter(max(row["target_forwards"], 0.02), row["soft"], color=color, s=24, zorder=3)
+        for (cost, soft), names in _labels(found["systems"]).items():
+            panel.annotate(
+                names, (cost, soft), xytext=(2, 5), textcoords="offset points", fontsize=7, rotation=50, rotation_mode="anchor"
+            )
+        panel.set(xscale="log", xlabel="serial target forwards a token", ylabel=TASKS[task], ylim=(0, 1.55), title=task)
+        panel.set(xlim=(0.1, 150), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1.0])
         panel.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def _labels(systems: Mapping[str, Mapping[str, Any]]) -> dict[tuple[float, float], str]:
+    """Return the names at each place of a panel; systems that stand side by side share a label."""
+    places: dict[tuple[float, float], list[str]] = {}
+    for name, row in systems.items():
+        if any(
+            f"{setting} " in name for setting in ("weight", "num_candidates", "accept_threshold", "commit", "span", "slack")
+        ):
+            continue
+        at = (max(row["target_forwards"], 0.02), row["soft"])
+        near = next((p for p in places if abs(np.log10(p[0] / at[0])) < 0.06 and abs(p[1] - at[1]) < 0.03), at)
+        places.setdefault(near, []).append(name)
+    return {
+        place: ", ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
+        for place, names in places.items()
+    }
