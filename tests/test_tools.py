@@ -126,6 +126,34 @@ def test_custom_tools_have_their_own_language() -> None:
     assert caught.value.code == "unsupported_tool"
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"properties": {"a": True}, "anyOf": [{"required": ["a"]}]},
+        {"properties": {"no-name": True}},
+        {"properties": {"a": True}, "required": ["b"]},
+    ],
+)
+def test_what_keywords_of_python_cannot_say_is_refused(parameters: dict[str, Any]) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
+    with pytest.raises(penstock.UnsupportedFeatureError) as caught:
+        structural_tag(tools, family="llama4")
+    assert caught.value.code == "unsupported_tool"
+
+
+def test_keywords_of_python_keep_references() -> None:
+    parameters = {
+        "$defs": {"color": {"enum": ["red", "blue"]}},
+        "properties": {"a": {"$ref": "#/$defs/color"}, "b": {"type": "array", "items": {"$ref": "#/$defs/color"}}},
+        "required": ["b"],
+    }
+    tools = [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
+    texts = Texts(structural_tag(tools, family="llama4", tool_choice="required"), [])
+    assert texts.takes('[f(a="red", b=["blue"]), f(b=[])]')
+    assert not texts.takes('[f(a="green", b=[])]')
+    assert not texts.takes('[f(a="red")]')
+
+
 FUNCTION = {"type": "function", "function": {"name": "f"}}
 
 
@@ -181,6 +209,12 @@ class Tokenizer:
         (Tokenizer('<|start_header_id|> {"name": n, "parameters": p}'), "llama3"),
         (Tokenizer("", ("<|channel|>", "<|message|>")), "harmony"),
         ("<minimax:tool_call>", "minimax_m2"),
+        ("<|header_start|>assistant<|header_end|>", "llama4"),
+        ("<|start_header_id|> [func_name1(params_name1=params_value1)]", "llama4"),
+        ("<start_of_turn> [func_name1(params_name1=params_value1)]", "gemma3_pythonic"),
+        ("<start_of_turn>", "gemma3"),
+        ("formatted as functools[{", "phi4_mini_functools"),
+        (Tokenizer("", ("<|START_ACTION|>", "<|END_ACTION|>")), "cohere"),
         ("<|tool_calls_section_begin|>", "kimi_k2"),
     ],
 )

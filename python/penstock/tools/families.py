@@ -25,6 +25,9 @@ FORMAT_FIELDS = {
     "reasoning",
     "excludes",
     "messages",
+    "answer",
+    "exclusive",
+    "sources",
 }
 
 
@@ -44,6 +47,9 @@ class Family:
     reasoning: Mapping[str, str] | None = None
     excludes: tuple[str, ...] = ()
     messages: Mapping[str, Any] | None = None
+    answer: tuple[Mapping[str, str], ...] = ()
+    exclusive: bool = False
+    sources: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -61,6 +67,8 @@ def _family(name: str, fields: dict[str, Any]) -> Family:
         "models": tuple(fields["models"]),
         "marks": tuple(tuple(marks) for marks in fields["marks"]),
         "excludes": tuple(fields.get("excludes", ())),
+        "answer": tuple(fields.get("answer", ())),
+        "sources": tuple(fields.get("sources", ())),
     }
     return Family(name=name, **{**fields, **lists})
 

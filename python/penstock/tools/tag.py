@@ -8,6 +8,7 @@ from typing import Any, Literal
 from penstock.errors import UnsupportedFeatureError
 from penstock.tools.choice import Choice, Tool, choose, read_tools
 from penstock.tools.families import Family, family_named
+from penstock.tools.keywords import keyword_arguments
 
 __all__ = ["structural_tag"]
 
@@ -79,8 +80,11 @@ def _turn(family: Family, choice: Choice, parallel: bool) -> list[Format]:
     """Text and calls."""
     excludes = list(family.excludes)
     if not choice.tools:
-        return [{"type": "any_text", "excludes": [*excludes, family.trigger]}]
+        return [_free(family, [family.trigger] if "{name}" not in family.trigger else [])]
     once = choice.mode == "named" or not parallel
+    if choice.mode == "auto" and (family.exclusive or family.answer):
+        triggers = [family.trigger.replace("{name}", tool.name) for tool in choice.tools]
+        return [{"type": "or", "elements": [_free(family, triggers), *_sections(family, choice.tools, once)]}]
     if choice.mode == "auto":
         tags = [*_sections(family, choice.tools, once)] if family.section else _calls(family, choice.tools)
         triggered = {"type": "triggered_tags", "triggers": [family.trigger], "tags": tags, "excludes": excludes}
@@ -90,6 +94,13 @@ def _turn(family: Family, choice: Choice, parallel: bool) -> list[Format]:
         sections = _sections(family, choice.tools, once)
         return [*lead, sections[0] if len(sections) == 1 else {"type": "or", "elements": sections}]
     return [*lead, _list(family, _calls(family, choice.tools), once)]
+
+
+def _free(family: Family, triggers: list[str]) -> Format:
+    """Text alone, in the section that the family puts around it."""
+    text: Format = {"type": "any_text", "excludes": [*family.excludes, *dict.fromkeys(triggers)]}
+    sections = [{"type": "tag", "begin": one["begin"], "content": text, "end": one["end"]} for one in family.answer]
+    return {"type": "or", "elements": sections} if sections else text
 
 
 def _list(family: Family, calls: list[Format], once: bool) -> Format:
@@ -119,10 +130,18 @@ def _calls(family: Family, tools: tuple[Tool, ...]) -> list[Format]:
 
 def _call(call: Mapping[str, Any], tool: Tool, style: str) -> Format:
     arguments: Format = tool.parameters
-    if not tool.is_custom:
+    if style == "keywords":
+        arguments = keyword_arguments(tool.parameters, tool.name)
+    elif not tool.is_custom:
         arguments = {"type": "json_schema", "json_schema": tool.parameters, "style": style}
-    content = _sequence([*call.get("middle", ()), arguments])
+    around = [[_named(part, tool.name) for part in call.get(place, ())] for place in ("middle", "tail")]
+    content = _sequence([*around[0], arguments, *around[1]])
     return {"type": "tag", "begin": call["begin"].replace("{name}", tool.name), "content": content, "end": call["end"]}
+
+
+def _named(part: Format, name: str) -> Format:
+    """A fixed text with the name of the tool in it; other formats as they are."""
+    return {**part, "value": part["value"].replace("{name}", name)} if part["type"] == "const_string" else part
 
 
 def _messages(how: Mapping[str, Any], choice: Choice, reasoning: Reasoning, parallel: bool) -> Format:
