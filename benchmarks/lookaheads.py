@@ -1,6 +1,6 @@
 """Steering by a reward: what speculative lookaheads cost and what they reach, beside the searches that they speed up.
 
-    python benchmarks/lookaheads.py [--full] [--prompts 300] [--processes 2] [--split test] [--json] [--no-record]
+    python benchmarks/lookaheads.py [--full] [--prompts N] [--processes 2] [--split test] [--json] [--no-record]
                                     [--pair FOLDER]... [--judge FOLDER]
 
 Tasks on a draft and a target that this project trained (`benchmarks/pair`, `training/lookaheads`): stories that should use
@@ -323,7 +323,9 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="add the sweeps")
-    parser.add_argument("--prompts", type=int, default=300, help="prompts of each task")
+    parser.add_argument(
+        "--prompts", type=int, help="prompts of each task; by default 300, or 64 with --full, which claims nothing"
+    )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--tasks", default=",".join(SETTINGS))
@@ -334,7 +336,9 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--judge", type=Path, help="a folder with a model of the same vocabulary that judges fluency")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-record", action="store_true")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.prompts = options.prompts or (64 if options.full else 300)
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
