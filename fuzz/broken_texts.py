@@ -4,7 +4,8 @@
     PYTHONPATH=python python fuzz/broken_texts.py --texts 100000
 
 Texts are cut from the corpus and changed: pieces are deleted, doubled, swapped, joined with pieces of other texts, or
-nested deeply. What compiles as a grammar must print as EBNF that parses back to the same print. A crash, an InternalError
+nested deeply. What compiles as a grammar must print as EBNF that parses back to the same print, and is written in for some
+tokens: each that the mask allows is accepted, and a complete output has captures. A crash, an InternalError
 or a text that takes longer than `--patience` seconds ends the run; a hang is reported with its text by faulthandler.
 """
 
@@ -20,7 +21,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import penstock
 from tqdm import tqdm
 
@@ -28,16 +31,29 @@ sys.path[:0] = [str(Path(__file__).parent.parent / "tests"), str(Path(__file__).
 from helpers.corpus import read_cases
 from helpers.json_walk import INFO
 
+
+def read_json(text: str) -> Any:
+    """The JSON of a text; a number that no double holds is none."""
+    value = json.loads(text)
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise json.JSONDecodeError(str(error), text, 0) from error
+    return value
+
+
 FRONT_ENDS: dict[str, Callable[[str], penstock.Grammar]] = {
     "ebnf": penstock.Grammar.from_ebnf,
     "lark": penstock.Grammar.from_lark,
     "regex": penstock.Grammar.from_regex,
-    "json_schema": lambda text: penstock.Grammar.from_json_schema(json.loads(text)),
+    "json_schema": lambda text: penstock.Grammar.from_json_schema(read_json(text)),
+    "structural_tag": lambda text: penstock.Grammar.from_structural_tag(read_json(text)),
 }
 PIECES = {
-    "ebnf": ["root ::= ", "::=", '"', "'", "(", ")", "[", "[^", "]", "{", "}", "{2,", "|", "*", "+", "?", "\\x", "\\u{", "#", "\n", "-", "/", "@"],
-    "lark": ["start: ", "X: ", '"', "/", "(", ")", "[", "]", "{2,", "~2", "~", "&", "|", "*", "?", "%ignore ", "%json {", "%lark {", "}", "\n", "//", "<[1-3]>", "<a>", "::_", "::incr(_)", "%if lt(_,2)", "[lazy]", "->", ".."],
+    "ebnf": ["root ::= ", "::=", '"', "'", "(", ")", "[", "[^", "]", "{", "}", "{2,", "|", "*", "+", "?", "\\x", "\\u{", "#", "\n", "-", "/", "@", "[capture]", "[max_tokens=9]", "[temperature=1]", "[lazy]", "[capture=\"x\", max_tokens=3]"],
+    "lark": ["start: ", "X: ", '"', "/", "(", ")", "[", "]", "{2,", "~2", "~", "&", "|", "*", "?", "%ignore ", "%json {", "%lark {", "}", "\n", "//", "<[1-3]>", "<a>", "::_", "::incr(_)", "%if lt(_,2)", "[lazy]", "[capture]", "[max_tokens=9, capture]", "[suffix=\"b\", max_tokens=20]", "->", ".."],
     "regex": ["(", "(?:", "(?=", "(?!", "(?<", ")", "[", "[^", "]", "{1,", "}", "|", "*", "+?", "\\b", "\\p{", "\\1", "^", "$", ".", "\\u", "&&", "(?i)"],
+    "structural_tag": ['"type":"tag"', '"type":"star","content":', '"any_text"', "[", "]", "{", "}", ",", '"excludes":["a"]', '"style":"qwen_xml"', '"begin":""', '"at_least_one":true'],
     "json_schema": ['"$ref":"#"', '{"not":', '"items":', '"type":"array"', "[", "]", "{", "}", ",", '"minimum":1e999', '"pattern":"("', "true", "-1", '"enum":[]'],
 }  # fmt: skip
 
@@ -46,6 +62,8 @@ def seeds(kind: str) -> list[str]:
     """Texts that this front end reads: those of the corpus, and for regexes those of its schemas' patterns."""
     if kind == "lark":
         return [case.text("grammar") for case in read_cases("lark")]
+    if kind == "structural_tag":
+        return [case.text("tag") for case in read_cases("structural_tag") if "tag" in case.blocks]
     cases = [case for folder in ("ebnf", "matcher") for case in read_cases(folder)]
     if kind == "ebnf":
         return [case.text("grammar") for case in cases if "grammar" in case.blocks]
@@ -72,24 +90,47 @@ def mutated(rng: random.Random, texts: list[str], kind: str) -> str:
         text = text[:low] + piece + text[high if rng.random() < 0.5 else low :]
     if rng.random() < 0.01:
         count = rng.choice((50, 5_000, 50_000))
-        opening, closing = {"ebnf": ("(", ")"), "lark": ("(", ")"), "regex": ("(", ")"), "json_schema": ('{"not":', "}")}[kind]
+        opening, closing = {
+            "ebnf": ("(", ")"),
+            "lark": ("(", ")"),
+            "regex": ("(", ")"),
+            "json_schema": ('{"not":', "}"),
+            "structural_tag": ('{"type":"star","content":', "}"),
+        }[kind]
         text = text[: len(text) // 2] + opening * count + rng.choice(texts) + closing * count
     return text
 
 
-def try_text(kind: str, text: str, counts: Counter[str]) -> None:
-    """Compile the text, ask for a first mask and print it."""
+def write(matcher: penstock.Matcher, rng: random.Random, counts: Counter[str]) -> None:
+    """Write a few tokens at random, each allowed by the mask before it."""
+    bitmask = penstock.allocate_token_bitmask(1, INFO.vocab_size)
+    for _ in range(rng.choice((1, 6, 24))):
+        matcher.fill_next_token_bitmask(bitmask)
+        matcher.temperature()
+        allowed = np.flatnonzero(np.unpackbits(bitmask.view(np.uint8), bitorder="little")[: INFO.vocab_size])
+        assert len(allowed), "a dead end"
+        assert matcher.accept_token(int(rng.choice(allowed))), "the mask allowed it"
+        if matcher.is_accepting():
+            try:
+                counts["captures"] += len(matcher.captures())
+            except penstock.MatcherStateError as error:
+                raise AssertionError("a complete output can be read again") from error
+        if matcher.is_terminated():
+            return
+
+
+def try_text(kind: str, text: str, counts: Counter[str], rng: random.Random) -> None:
+    """Compile the text, write in it and print it."""
     try:
         grammar = FRONT_ENDS[kind](text)
-        matcher = penstock.Matcher(penstock.GrammarCompiler(INFO).compile(grammar))
-        matcher.fill_next_token_bitmask(penstock.allocate_token_bitmask(1, INFO.vocab_size))
+        write(penstock.Matcher(penstock.GrammarCompiler(INFO).compile(grammar)), rng, counts)
         counts[f"{kind}: compiled"] += 1
     except penstock.InternalError:
         raise
     except (penstock.PenstockError, json.JSONDecodeError, RecursionError) as error:  # json.loads has a limit of its own
         counts[f"{kind}: {getattr(error, 'code', type(error).__name__)}"] += 1
         return
-    if kind != "json_schema":
+    if kind not in ("json_schema", "structural_tag"):
         printed = str(grammar)
         assert str(penstock.Grammar.from_ebnf(printed)) == printed, "the print parses back to itself"
 
@@ -104,7 +145,7 @@ def fuzz(texts: int, seed: int, patience: float = 10.0, progress: bool = True) -
         faulthandler.dump_traceback_later(6 * patience, exit=True)
         start = time.perf_counter()
         try:
-            try_text(kind, text, counts)
+            try_text(kind, text, counts, rng)
         except Exception:
             print(f"{kind}: {text[:2000]!r}", file=sys.stderr)
             raise

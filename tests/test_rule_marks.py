@@ -239,6 +239,17 @@ def test_captures_of_tokens() -> None:
     assert matcher.captures() == [("x", b"a<call>c")]
 
 
+def test_captures_of_tokens_that_hold_parts_of_characters() -> None:
+    """Two tokens may be two symbols, or one character."""
+    info, _ = vocabulary()
+    compiled = penstock.GrammarCompiler(info).compile_ebnf(
+        "root ::= x y?\nx[capture] ::= ExcludeToken(97)+\ny[capture] ::= [é]"
+    )
+    matcher = penstock.Matcher(compiled)
+    assert matcher.accept_tokens([0xC3, 0xC3, 0xA9]) == 3
+    assert matcher.captures() == [("x", b"\xc3\xc3\xa9")]
+
+
 def test_temperatures() -> None:
     """The innermost rule counts; where readings differ, the highest."""
     info, _ = vocabulary(b"a(b")

@@ -30,9 +30,11 @@ pub(crate) enum Piece {
 }
 
 /// One symbol of an output.
+#[derive(Clone, Copy, PartialEq)]
 enum Unit {
-    Char(char),
-    /// A token without a text of its own, or bytes that are no character.
+    /// A byte of text.
+    Byte(u8),
+    /// A token without a text of its own.
     Special,
 }
 
@@ -54,35 +56,31 @@ impl Output {
             offsets: vec![0],
             ..Output::default()
         };
-        let (mut begun, mut starts): (Vec<u8>, Vec<(usize, usize, TokenId)>) = (Vec::new(), Vec::new());
         for piece in pieces {
-            let start = output.bytes.len() + begun.len();
+            let start = output.len();
             match piece {
-                Piece::Bytes(bytes) => begun.extend_from_slice(bytes),
+                Piece::Bytes(bytes) => output.push_text(bytes),
                 Piece::Token(token) => {
-                    let text = compiled.info.token_bytes(*token);
-                    begun.extend_from_slice(text);
-                    if text.is_empty() {
-                        output.read_text(&mut begun);
-                        output.bytes.extend_from_slice(compiled.info.spelling(*token));
-                        output.push(Unit::Special);
+                    match compiled.info.token_bytes(*token) {
+                        [] => {
+                            output.bytes.extend_from_slice(compiled.info.spelling(*token));
+                            output.push(Unit::Special);
+                        }
+                        text => output.push_text(text),
                     }
-                    starts.push((start, output.bytes.len() + begun.len(), *token));
+                    let end = output.len();
+                    output.tokens.entry(start).or_default().push((end, *token));
                 }
-            }
-            output.read_text(&mut begun);
-        }
-        if !begun.is_empty() {
-            output.bytes.append(&mut begun);
-            output.push(Unit::Special);
-        }
-        for (start, end, token) in starts {
-            let places = (output.offsets.binary_search(&start), output.offsets.binary_search(&end));
-            if let (Ok(start), Ok(end)) = places {
-                output.tokens.entry(start).or_default().push((end, token));
             }
         }
         output
+    }
+
+    fn push_text(&mut self, text: &[u8]) {
+        for &byte in text {
+            self.bytes.push(byte);
+            self.push(Unit::Byte(byte));
+        }
     }
 
     fn push(&mut self, unit: Unit) {
@@ -90,24 +88,45 @@ impl Output {
         self.offsets.push(self.bytes.len());
     }
 
-    /// Takes the whole characters out of `begun`.
-    fn read_text(&mut self, begun: &mut Vec<u8>) {
-        let whole = match std::str::from_utf8(begun) {
-            Ok(text) => text.len(),
-            Err(error) => error.valid_up_to(),
+    /// The character whose first byte stands at `at`, and its length in bytes; it may lie in several tokens.
+    fn character(&self, at: usize) -> Option<(char, usize)> {
+        let length = match self.units.get(at)? {
+            Unit::Byte(0..=0x7F) => 1,
+            Unit::Byte(0xC2..=0xDF) => 2,
+            Unit::Byte(0xE0..=0xEF) => 3,
+            Unit::Byte(0xF0..=0xF4) => 4,
+            _ => return None,
         };
-        let rest = begun.split_off(whole);
-        for character in String::from_utf8_lossy(begun).chars() {
-            self.bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            self.push(Unit::Char(character));
+        let units = self.units.get(at..at + length)?;
+        if units.contains(&Unit::Special) {
+            return None;
         }
-        *begun = rest;
+        let bytes = &self.bytes[self.offsets[at]..self.offsets[at + length]];
+        let character = std::str::from_utf8(bytes).ok()?.chars().next()?;
+        Some((character, length))
+    }
+
+    /// The bytes from `start` to so many characters before `end`.
+    fn text(&self, start: usize, end: usize, trim: u32) -> Vec<u8> {
+        let mut last = end;
+        for _ in 0..trim {
+            let is_inside = |at: usize| matches!(self.units[at], Unit::Byte(0x80..=0xBF));
+            last = last.saturating_sub(1).max(start);
+            while last > start && is_inside(last) {
+                last -= 1;
+            }
+        }
+        self.bytes[self.offsets[start]..self.offsets[last]].to_vec()
     }
 
     /// The output without its last symbol, which ended it.
     pub fn without_last(&mut self) {
         self.units.pop();
         self.offsets.pop();
+        let end = self.len();
+        self.tokens
+            .values_mut()
+            .for_each(|tokens| tokens.retain(|token| token.0 <= end));
     }
 
     fn len(&self) -> usize {
@@ -297,14 +316,14 @@ impl Reader<'_, '_> {
                 }
             }
         }
-        let Some(Unit::Char(character)) = self.output.units.get(at) else {
+        let Some((character, length)) = self.output.character(at) else {
             return Ok(());
         };
         // The items of one call are one state.
         let mut terms: FxHashMap<(usize, usize), Vec<RegexId>> = FxHashMap::default();
         let mut order = Vec::new();
         for (rule, start, term) in items {
-            let next = self.run.core.regexes().step(term, *character as u32)?;
+            let next = self.run.core.regexes().step(term, character as u32)?;
             if next != RegexId::NEVER {
                 let of_call = terms.entry((rule, start)).or_default();
                 if of_call.is_empty() {
@@ -315,7 +334,7 @@ impl Reader<'_, '_> {
         }
         for (rule, start) in order {
             let term = self.run.core.regexes().or(&terms[&(rule, start)]);
-            places[at + 1].add((rule, start, term));
+            places[at + length].add((rule, start, term));
         }
         let mut buffer = [0; 4];
         let bytes = character.encode_utf8(&mut buffer).as_bytes();
@@ -323,7 +342,7 @@ impl Reader<'_, '_> {
             self.count(1)?;
             let next = self.run.read(&configs, bytes)?;
             if !next.is_empty() {
-                places[at + 1].values.push((schema, start, next));
+                places[at + length].values.push((schema, start, next));
             }
         }
         Ok(())
@@ -362,9 +381,8 @@ impl Reader<'_, '_> {
             let (Called::Rule(rule), start) = call else { continue };
             let marks = &self.run.core.lowered.marks[rule];
             if let Some(name) = marks.capture.clone() {
-                let last = end.0.saturating_sub(marks.capture_trim as usize).max(start);
-                let (from, to) = (self.output.offsets[start], self.output.offsets[last]);
-                out.push((name, self.output.bytes[from..to].to_vec()));
+                let trim = marks.capture_trim;
+                out.push((name, self.output.text(start, end.0, trim)));
             }
             todo.extend(self.read_body(rule, start, end)?);
         }
@@ -403,9 +421,9 @@ impl Reader<'_, '_> {
         let ((term, at), (_, _, end)) = (place, caller);
         let is_end = at == end.0 && self.run.core.regexes().is_nullable(term);
         let mut next = Vec::new();
-        if let (Some(Unit::Char(character)), true) = (self.output.units.get(at), at < end.0) {
-            match self.run.core.regexes().step(term, *character as u32) {
-                Ok(rest) if rest != RegexId::NEVER => next.push((None, (rest, at + 1))),
+        if let Some((character, length)) = self.output.character(at).filter(|found| at + found.1 <= end.0) {
+            match self.run.core.regexes().step(term, character as u32) {
+                Ok(rest) if rest != RegexId::NEVER => next.push((None, (rest, at + length))),
                 _ => {}
             }
         }
