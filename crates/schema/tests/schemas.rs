@@ -1,7 +1,7 @@
 //! What schemas mean: the corpus, refusals, addresses, drafts.
 mod common;
 
-use penstock_schema::{Draft, ErrorKind, SchemaMachine, SchemaOptions};
+use penstock_schema::{Draft, ErrorKind, PropertyOrder, SchemaMachine, SchemaOptions};
 use serde_json::{json, Value};
 
 fn options(draft: Draft) -> SchemaOptions {
@@ -50,6 +50,51 @@ fn the_corpus_holds() {
         files += 1;
     }
     assert!(files > 0);
+}
+
+/// Addresses inside a document: relative `$id`s join to those around them, anchors belong to their resource.
+#[test]
+fn references_resolve_against_the_resource_around_them() {
+    let schema = json!({
+        "$id": "https://example.org/a/root",
+        "$defs": {
+            "list": {
+                "$id": "inner/list",
+                "type": "array",
+                "items": {"$ref": "item#/$defs/word"},
+                "$defs": {"item": {"$id": "item", "$defs": {"word": {"$anchor": "word", "type": "string"}}}},
+            },
+            "number": {"$anchor": "word", "type": "integer"},
+        },
+        "properties": {"l": {"$ref": "inner/list"}, "n": {"$ref": "#word"}, "w": {"$ref": "inner/item#word"}},
+    });
+    let valid = [json!({"l": ["a"], "n": 1, "w": "x"})];
+    let invalid = [json!({"l": [1]}), json!({"n": "a"}), json!({"w": 1})];
+    check(Draft::Draft202012, schema, &valid, &invalid);
+}
+
+#[test]
+fn members_come_in_the_order_of_the_schema() {
+    let ordered = SchemaOptions {
+        property_order: PropertyOrder::Schema,
+        ..SchemaOptions::default()
+    };
+    let schema = json!({"type": "object", "properties": {"a": true, "b": true, "c": true}, "required": ["c"]});
+    let mut machine = SchemaMachine::new();
+    let root = machine.lower(&schema, &ordered).expect("fine").root;
+    for (text, expected) in [
+        (r#"{"a":1,"b":1,"c":1}"#, true),
+        (r#"{"b":1,"c":1,"x":1}"#, true),
+        (r#"{"c":1}"#, true),
+        (r#"{"b":1,"a":1,"c":1}"#, false),
+        (r#"{"c":1,"a":1}"#, false),
+        (r#"{"c":1,"b":1}"#, false),
+        (r#"{"x":1,"c":1}"#, false),
+    ] {
+        let value: Value = serde_json::from_str(text).expect("JSON");
+        let accepted = common::accepts(&mut machine, root, &value).expect("no limit");
+        assert_eq!(accepted, expected, "{text}");
+    }
 }
 
 #[test]
