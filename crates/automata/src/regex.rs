@@ -303,7 +303,13 @@ impl Regexes {
 
     /// One of `words`. Unlike [`Regexes::or`] of literals, a step costs the logarithm of their number.
     pub fn words<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) -> RegexId {
-        let mut list: Vec<Box<[u32]>> = words.into_iter().map(|word| word.chars().map(u32::from).collect()).collect();
+        // A word of so many bytes has at most so many characters: one allocation instead of a growing one.
+        let spelt = |word: &str| {
+            let mut characters = Vec::with_capacity(word.len());
+            characters.extend(word.chars().map(u32::from));
+            characters.into_boxed_slice()
+        };
+        let mut list: Vec<Box<[u32]>> = words.into_iter().map(spelt).collect();
         list.sort_unstable();
         list.dedup();
         match list.len() {

@@ -353,7 +353,7 @@ fn hash_value(value: &serde_json::Value, hasher: &mut DefaultHasher) {
         }
         serde_json::Value::Array(items) => items.iter().for_each(|item| hash_value(item, hasher)),
         serde_json::Value::String(text) => text.hash(hasher),
-        serde_json::Value::Number(number) => number.to_string().hash(hasher),
+        serde_json::Value::Number(number) => number.hash(hasher),
         serde_json::Value::Bool(truth) => truth.hash(hasher),
         serde_json::Value::Null => 0u8.hash(hasher),
     }

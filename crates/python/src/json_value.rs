@@ -36,18 +36,18 @@ fn convert(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return Ok(Value::Object(map));
     }
     if let Ok(list) = object.cast::<PyList>() {
-        return list
-            .iter()
-            .map(|item| convert(&item, depth + 1))
-            .collect::<PyResult<_>>()
-            .map(Value::Array);
+        let mut items = Vec::with_capacity(list.len());
+        for item in list {
+            items.push(convert(&item, depth + 1)?);
+        }
+        return Ok(Value::Array(items));
     }
     if let Ok(tuple) = object.cast::<PyTuple>() {
-        return tuple
-            .iter()
-            .map(|item| convert(&item, depth + 1))
-            .collect::<PyResult<_>>()
-            .map(Value::Array);
+        let mut items = Vec::with_capacity(tuple.len());
+        for item in tuple {
+            items.push(convert(&item, depth + 1)?);
+        }
+        return Ok(Value::Array(items));
     }
     if object.is_none() {
         return Ok(Value::Null);
@@ -64,6 +64,9 @@ fn number(object: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Err(PyTypeError::new_err(format!(
             "a schema cannot hold a `{kind}`; use dict, list, str, int, float, bool or None"
         )));
+    }
+    if let (true, Ok(number)) = (object.is_instance_of::<PyInt>(), object.extract::<i64>()) {
+        return Ok(Value::Number(number.into()));
     }
     let text = object.repr()?.to_string();
     let number = Number::from_str(&text);

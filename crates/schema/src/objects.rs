@@ -19,12 +19,14 @@ pub(crate) struct Plain {
     need: Box<[u64]>,
 }
 
-/// What decides about names, whatever is still required: member tables, rules of names, names spelt out.
+/// What decides about names, whatever is still required: member tables, rules of names, names spelt out beside theirs.
 pub(crate) type FactsKey = (Box<[FormulaId]>, Box<[FormulaId]>, Box<[NameId]>);
 
 /// Names of some member tables, and whether a member of that name could be written at all.
 pub(crate) struct MemberFacts {
     shape: ShapeId,
+    /// The names of the shape by id.
+    named: Box<[NameId]>,
     possible: Box<[u64]>,
     others: RegexId,
     /// Whether all other names are of one class.
@@ -101,28 +103,44 @@ impl SchemaMachine {
         }
         let facts = self.member_facts(&goal)?;
         let shape = self.names.shape(facts.shape).clone();
-        let need = bit_words(shape.ids.iter().map(|name| goal.need.contains(name)));
+        let mut needed = goal.need.clone();
+        needed.sort_unstable();
+        let need = bit_words(shape.ids.iter().map(|name| needed.binary_search(name).is_ok()));
         Ok(Some(Plain { goal, facts, need }))
     }
 
+    /// Names that are required or forbidden stand in the member tables nearly always: then the facts are those of the tables,
+    /// however much is still required.
     fn member_facts(&mut self, goal: &ObjectGoal) -> Result<Arc<MemberFacts>, Limit> {
-        let mut patterns = Vec::new();
-        let mut spelt: Vec<NameId> = goal.forbidden.clone();
+        let facts = self.facts_beside(goal, Vec::new())?;
+        let mut beside: Vec<NameId> = goal.need.iter().chain(&goal.forbidden).copied().collect();
+        for &(order, _) in &goal.orders {
+            beside.extend_from_slice(&self.formulas.orders[order as usize]);
+        }
+        beside.retain(|name| facts.named.binary_search(name).is_err());
+        if beside.is_empty() {
+            return Ok(facts);
+        }
+        beside.sort_unstable();
+        beside.dedup();
+        self.facts_beside(goal, beside)
+    }
+
+    /// The facts of the tables and rules of a goal, with further names spelt out (sorted). Cost: remembered.
+    fn facts_beside(&mut self, goal: &ObjectGoal, beside: Vec<NameId>) -> Result<Arc<MemberFacts>, Limit> {
+        let key: FactsKey = (goal.every.clone().into(), goal.rules.clone().into(), beside.clone().into());
+        if let Some(known) = self.memo.facts.get(&key) {
+            return Ok(known.clone());
+        }
+        let (mut patterns, mut spelt) = (Vec::new(), beside);
         for &atom in goal.every.iter().chain(&goal.rules) {
             let found = self.discriminators(atom)?;
             spelt.extend_from_slice(&found.names);
             patterns.extend_from_slice(&found.patterns);
         }
-        spelt.extend(&goal.need);
-        for &(order, _) in &goal.orders {
-            spelt.extend_from_slice(&self.formulas.orders[order as usize]);
-        }
         spelt.sort_unstable();
         spelt.dedup();
-        let key: FactsKey = (goal.every.clone().into(), goal.rules.clone().into(), spelt.clone().into());
-        if let Some(known) = self.memo.facts.get(&key) {
-            return Ok(known.clone());
-        }
+        let named: Box<[NameId]> = spelt.clone().into();
         let shape = self.names.intern_shape(spelt);
         let ids = self.names.shape(shape).ids.clone();
         // How much of an order has been passed is looked at later: these facts are shared.
@@ -138,6 +156,7 @@ impl SchemaMachine {
         let (others, alike) = self.other_names(goal, patterns)?;
         let facts = Arc::new(MemberFacts {
             shape,
+            named,
             possible: bit_words(possible.into_iter()),
             others,
             alike,

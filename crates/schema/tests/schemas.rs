@@ -74,6 +74,39 @@ fn references_resolve_against_the_resource_around_them() {
 }
 
 #[test]
+fn documents_of_the_registry_say_what_keywords_mean() {
+    let meta = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://example.org/meta",
+        "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/applicator": true,
+            "https://json-schema.org/draft/2020-12/vocab/core": true}});
+    // It names no draft, and anchors of draft 7 are written as `$id`.
+    let old = json!({"definitions": {"to": {"$ref": "#number"}, "number": {"$id": "#number", "type": "integer"}}});
+    let mut options = SchemaOptions::default();
+    options.registry.insert("https://example.org/meta".into(), meta);
+    options.registry.insert("https://example.org/old".into(), old);
+    let loose = json!({"$schema": "https://example.org/meta", "properties": {"a": false, "b": {"minimum": 10}}});
+    let draft_7 = json!({"$schema": "http://json-schema.org/draft-07/schema#",
+        "properties": {"a": {"$ref": "https://example.org/old#/definitions/to"}}});
+    for (schema, value, expected) in [
+        (&loose, json!({"b": 1}), true),
+        (&loose, json!({"a": 1}), false),
+        (&draft_7, json!({"a": 1}), true),
+        (&draft_7, json!({"a": "x"}), false),
+    ] {
+        let mut machine = SchemaMachine::new();
+        let lowered = machine.lower(schema, &options).expect("fine");
+        let accepted = common::accepts(&mut machine, lowered.root, &value).expect("no limit");
+        assert_eq!(accepted, expected, "{value} under {schema}");
+        let ignored: Vec<&str> = lowered
+            .report
+            .annotations
+            .iter()
+            .map(|entry| entry.keyword.as_str())
+            .collect();
+        assert_eq!(ignored.contains(&"minimum"), std::ptr::eq(schema, &loose));
+    }
+}
+
+#[test]
 fn members_come_in_the_order_of_the_schema() {
     let ordered = SchemaOptions {
         property_order: PropertyOrder::Schema,

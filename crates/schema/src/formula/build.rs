@@ -40,6 +40,15 @@ impl Formulas {
         self.or(&[other, part])
     }
 
+    /// Whether `type` alone says that no value of a kind satisfies the formula: most kinds are done with at this glance.
+    pub fn rules_out(&self, formula: FormulaId, kind: Kinds) -> bool {
+        let excludes = |part: &FormulaId| matches!(*self.node(*part), Node::Kind(kinds) if !kinds.has(kind));
+        match self.node(formula) {
+            Node::And(parts) => parts.iter().any(excludes),
+            _ => excludes(&formula),
+        }
+    }
+
     pub fn and(&mut self, parts: &[FormulaId]) -> FormulaId {
         self.join(true, parts)
     }

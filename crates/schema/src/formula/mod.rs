@@ -217,6 +217,14 @@ pub(crate) fn plainly(kinds: Kinds) -> Info {
 }
 
 impl Members {
+    /// What the value of a named member must satisfy, in a table without patterns.
+    pub fn only_formula(&self, name: NameId) -> FormulaId {
+        match self.names.binary_search_by_key(&name, |entry| entry.0) {
+            Ok(at) => self.names[at].1,
+            Err(_) => self.other,
+        }
+    }
+
     /// What the value of a named member must satisfy; `matched` tells which patterns its name matches.
     pub fn of_name(&self, name: NameId, matched: impl Fn(RegexId) -> bool, out: &mut Vec<FormulaId>) {
         let before = out.len();

@@ -99,7 +99,10 @@ impl SchemaMachine {
         if let Some(&known) = self.by_kind.get(&(formula, kind)) {
             return Ok(known);
         }
-        let result = self.rewrite(formula, Event::Kind(kind), &mut Memo::default())?;
+        let result = match self.formulas.rules_out(formula, kind) {
+            true => FormulaId::FALSE,
+            false => self.rewrite(formula, Event::Kind(kind), &mut Memo::default())?,
+        };
         self.check_depth()?;
         self.by_kind.insert((formula, kind), result);
         Ok(result)

@@ -24,6 +24,15 @@ macro_rules! keywords {
                 keywords
             }
 
+            /// Forgets the keywords that assert something by themselves; their names.
+            pub fn drop_validation(&mut self) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $(if is_validation($name) && self.$field.take().is_some() {
+                    names.push($name);
+                })*
+                names
+            }
+
             /// The names of the keywords that are there.
             pub fn present(&self) -> Vec<&'static str> {
                 let mut names = Vec::new();
@@ -80,6 +89,33 @@ keywords! {
     unevaluated_items "unevaluatedItems"
     unevaluated_properties "unevaluatedProperties"
     unique_items "uniqueItems"
+}
+
+/// The keywords of the validation vocabulary (2020-12, section 6).
+fn is_validation(name: &str) -> bool {
+    matches!(
+        name,
+        "type"
+            | "enum"
+            | "const"
+            | "multipleOf"
+            | "maximum"
+            | "exclusiveMaximum"
+            | "minimum"
+            | "exclusiveMinimum"
+            | "maxLength"
+            | "minLength"
+            | "pattern"
+            | "maxItems"
+            | "minItems"
+            | "uniqueItems"
+            | "maxContains"
+            | "minContains"
+            | "maxProperties"
+            | "minProperties"
+            | "required"
+            | "dependentRequired"
+    )
 }
 
 /// Keywords that nobody takes for an assertion.

@@ -6,6 +6,7 @@
 //! Read next: `keywords.rs`, `assertions.rs` (keyword by keyword), `resources.rs` (addresses), `unevaluated.rs`.
 mod assertions;
 mod keywords;
+mod leaves;
 mod order;
 mod resources;
 mod unevaluated;
@@ -83,6 +84,7 @@ struct Lowerer<'m, 'v> {
     slots: FxHashMap<(usize, ScopeId), u32>,
     /// Slots whose target is still to be lowered.
     targets: Vec<(u32, &'v Value, ScopeId, PathId)>,
+    leaves: leaves::Leaves<'v>,
     covers: unevaluated::CoverMemo,
     visited: u32,
     problems: Vec<Problem>,
@@ -156,6 +158,7 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             memo: FxHashMap::default(),
             slots: FxHashMap::default(),
             targets: Vec::new(),
+            leaves: FxHashMap::default(),
             covers: Default::default(),
             visited: 0,
             problems: Vec::new(),
@@ -222,8 +225,12 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             self.targets.clear();
             return;
         }
+        if let Some(formula) = self.leaf(schema, object, outer, path) {
+            self.memo.insert((place(schema), outer), formula);
+            return;
+        }
         let scope = self.inner_scope(schema, object, outer);
-        let keywords = Box::new(Keywords::new(object));
+        let keywords = Box::new(self.keywords(object, scope, path));
         let draft = self.draft(scope);
         let only_ref = draft <= Draft::Draft7 && keywords.ref_.is_some_and(Value::is_string);
         let at = self.tasks.len();
@@ -231,6 +238,17 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             self.enter_inner(&keywords, draft, scope, path);
         }
         self.tasks.insert(at, Task::Build(schema, outer, scope, path, keywords));
+    }
+
+    /// The keywords of a schema that its meta-schema gives a meaning.
+    fn keywords(&mut self, object: &'v Map<String, Value>, scope: ScopeId, path: PathId) -> Keywords<'v> {
+        let mut keywords = Keywords::new(object);
+        if !self.resources.get(self.scopes[scope.0 as usize].base).validates {
+            for keyword in keywords.drop_validation() {
+                self.annotate(path, keyword, "the meta-schema has no validation vocabulary");
+            }
+        }
+        keywords
     }
 
     /// Pushes the schemas inside a schema.

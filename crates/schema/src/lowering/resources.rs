@@ -14,6 +14,8 @@ pub(super) struct Resource<'v> {
     pub uri: String,
     pub root: &'v Value,
     pub draft: Draft,
+    /// Whether the keywords of the validation vocabulary mean something: a meta-schema may do without.
+    pub validates: bool,
     /// The top of the document that holds it.
     document: &'v Value,
     pub anchors: FxHashMap<&'v str, &'v Value>,
@@ -29,7 +31,6 @@ pub(super) struct Resources<'v> {
     /// By the address of the schema in memory.
     by_place: FxHashMap<usize, ResourceId>,
     registry: FxHashMap<&'v str, &'v Value>,
-    default_draft: Draft,
 }
 
 /// What a reference leads to.
@@ -79,9 +80,8 @@ impl<'v> Resources<'v> {
                 .iter()
                 .map(|(uri, value)| (uri.trim_end_matches('#'), value))
                 .collect(),
-            default_draft: options.default_draft,
         };
-        resources.add_document("", root);
+        resources.add_document("", root, options.default_draft);
         resources
     }
 
@@ -94,11 +94,13 @@ impl<'v> Resources<'v> {
         &self.list[id.0 as usize]
     }
 
-    fn add_document(&mut self, uri: &str, root: &'v Value) -> ResourceId {
-        let draft = draft_of(root, self.draft_of_metaschema(root));
+    /// A document; one that names no draft has that of the document which refers to it.
+    fn add_document(&mut self, uri: &str, root: &'v Value, default: Draft) -> ResourceId {
+        let draft = draft_of(root, self.draft_of_metaschema(root, default));
         let own = root.as_object().and_then(|object| id_of(object, draft));
         let full = own.map_or_else(|| uri.to_owned(), |own| uri::join(uri, own));
-        let id = self.add(full, root, root, draft);
+        let validates = self.validates(root, draft);
+        let id = self.add(full, (root, root), draft, validates);
         if !uri.is_empty() {
             self.by_uri.entry(uri.to_owned()).or_insert(id);
         }
@@ -106,7 +108,7 @@ impl<'v> Resources<'v> {
     }
 
     /// The draft of a document whose `$schema` is a meta-schema in the registry: that meta-schema's own.
-    fn draft_of_metaschema(&self, root: &Value) -> Draft {
+    fn draft_of_metaschema(&self, root: &Value, default: Draft) -> Draft {
         let mut next = root;
         for _ in 0..8 {
             let Some(uri) = next.get("$schema").and_then(Value::as_str) else {
@@ -120,10 +122,21 @@ impl<'v> Resources<'v> {
                 None => break,
             }
         }
-        self.default_draft
+        default
     }
 
-    fn add(&mut self, uri: String, root: &'v Value, document: &'v Value, draft: Draft) -> ResourceId {
+    /// Whether the meta-schema of a resource has the validation vocabulary: one in the registry may list others only.
+    fn validates(&self, root: &Value, draft: Draft) -> bool {
+        let uri = root.get("$schema").and_then(Value::as_str).unwrap_or_default();
+        let meta = match Draft::of_uri(uri) {
+            None if draft >= Draft::Draft201909 => self.registry.get(uri.trim_end_matches('#')),
+            _ => None,
+        };
+        let listed = meta.and_then(|meta| meta.get("$vocabulary")).and_then(Value::as_object);
+        listed.is_none_or(|listed| listed.keys().any(|uri| uri.ends_with("/vocab/validation")))
+    }
+
+    fn add(&mut self, uri: String, (root, document): (&'v Value, &'v Value), draft: Draft, validates: bool) -> ResourceId {
         let id = ResourceId(self.list.len() as u32);
         self.by_place.insert(place(root), id);
         self.by_uri.entry(uri.clone()).or_insert(id);
@@ -131,6 +144,7 @@ impl<'v> Resources<'v> {
             uri,
             root,
             draft,
+            validates,
             document,
             anchors: FxHashMap::default(),
             dynamic_anchors: FxHashMap::default(),
@@ -181,9 +195,13 @@ impl<'v> Resources<'v> {
         if !std::ptr::eq(outer.root, schema) {
             if let Some(own) = id_of(object, draft) {
                 let uri = uri::join(&outer.uri, own);
+                let validates = match object.contains_key("$schema") {
+                    true => self.validates(schema, draft),
+                    false => outer.validates,
+                };
                 inside = match self.by_place.get(&place(schema)) {
                     Some(&known) => known,
-                    None => self.add(uri, schema, document, draft),
+                    None => self.add(uri, (schema, document), draft, validates),
                 };
             }
         }
@@ -243,7 +261,7 @@ impl<'v> Resources<'v> {
             })
             .or_else(|| {
                 let document = self.registry.get(uri).copied().or_else(|| metaschemas::find(uri))?;
-                Some(self.add_document(uri, document))
+                Some(self.add_document(uri, document, self.get(base).draft))
             })
     }
 

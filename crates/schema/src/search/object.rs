@@ -3,7 +3,7 @@
 //! Required members first; then each violation on a member (two may share one); then as many others as the count wants.
 use super::{Literals, Plan, Stop};
 use crate::classes::Class;
-use crate::formula::{FormulaId, MemberCover, Node};
+use crate::formula::{FormulaId, MemberCover, Members, Node};
 use crate::machine::SchemaMachine;
 use crate::names::{NameId, SeenId};
 use penstock_automata::{Limit, RegexId};
@@ -81,6 +81,9 @@ impl SchemaMachine {
 
     /// What every member of this name must satisfy.
     pub(crate) fn member_base(&mut self, goal: &ObjectGoal, name: NameId) -> Result<FormulaId, Stop> {
+        if let Some(only) = self.only_table(goal) {
+            return Ok(only.only_formula(name));
+        }
         for &rule in &goal.rules {
             if let Node::Names(schema) = *self.formulas.node(rule) {
                 if !self.name_satisfies(schema, name)? {
@@ -108,6 +111,16 @@ impl SchemaMachine {
             }
         }
         Ok(self.formulas.and(&parts))
+    }
+
+    /// The one table that says everything about members, where names meet no pattern, rule or order.
+    fn only_table(&self, goal: &ObjectGoal) -> Option<&Members> {
+        let [atom] = goal.every[..] else { return None };
+        let Node::Members(table) = *self.formulas.node(atom) else {
+            return None;
+        };
+        let table = &self.formulas.members[table as usize];
+        (table.patterns.is_empty() && goal.rules.is_empty() && goal.orders.is_empty()).then_some(&**table)
     }
 
     fn any_covers<'a>(&mut self, mut covers: impl Iterator<Item = &'a MemberCover>, name: NameId) -> Result<bool, Stop> {
