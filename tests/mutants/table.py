@@ -162,7 +162,7 @@ MUTANTS = (
         "if found || low >= depth && !leaned {",
         "if found || low >= depth || !leaned {",
         "a refusal that leaned on an open goal is remembered for good",
-        LIVENESS,
+        SCHEMAS,
     ),
     Mutant(
         "bytes_of_forbidden_names",
@@ -197,11 +197,11 @@ MUTANTS = (
         TEXTS,
     ),
     Mutant(
-        "masks_for_other_names",
-        "crates/matcher/src/run.rs",
-        "        pending,\n        seen: member.seen,\n",
-        "        pending,\n",
-        "inside a container the names that were written are forgotten",
+        "guards_always_open",
+        "crates/matcher/src/masks.rs",
+        "let open = groups.filter(|(_, group)| any_bit(available, group.0 .0, group.0 .1));",
+        "let open = groups.filter(|(_, group)| !available.is_empty() && group.0 .0 < group.0 .1);",
+        "a remembered mask offers names that were written before",
         MASKS,
     ),
 )

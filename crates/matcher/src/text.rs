@@ -227,6 +227,8 @@ mod tests {
             b"\xED\xA0\x80",
             b"\xF4\x90\x80\x80",
             b"\xE0\x80\x80",
+            b"\xE0\x9F\xBF",
+            b"\xF0\x8F\xBF\xBF",
             br"\udc00",
             br"\ud800a",
             br"\ud800\u0041",
