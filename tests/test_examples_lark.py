@@ -1,6 +1,6 @@
 """The grammars in `examples/grammars/`: what random walks through their masks write is what other readers read.
 
-The walks take tokens at random and end with the shortest completion. Python reads the arithmetic; sqlglot, graphql-core and
+The walks take tokens at random and end with the shortest completion. Python reads the arithmetic and the XML; sqlglot, graphql-core and
 Lark itself read the rest where they are installed.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import random
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,9 @@ def walk(compiled: penstock.CompiledGrammar, seed: int) -> str:
     matcher = penstock.Matcher(compiled)
     written = b""
     for _ in range(chance.randrange(3, 80)):
+        forced = matcher.jump_forward_bytes()  # what must come is no step
+        assert not forced or matcher.accept_bytes(forced)
+        written += forced
         allowed = mask_of(matcher, INFO.vocab_size)
         if STOP in allowed and chance.random() < 0.1:
             return written.decode()
@@ -104,6 +108,30 @@ def test_graphql_is_what_graphql_core_reads() -> None:
     graphql: Any = pytest.importorskip("graphql")
     for text in walks("graphql"):
         graphql.parse(text)
+
+
+def test_svg_is_what_readers_of_xml_read() -> None:
+    tags = set()
+    for text in walks("svg"):
+        tags |= {element.tag.rpartition("}")[2] for element in ET.fromstring(text).iter()}
+    assert tags == {"svg", "g", "rect", "circle", "text"}
+
+
+def test_svg_refuses_what_is_no_xml() -> None:
+    compiled = compiler(INFO).compile_lark(text_of("svg"))
+    head, place = '<svg xmlns="http://www.w3.org/2000/svg">', '<text x="1" y="2">'
+    for inner, complete in [
+        ("<g><g/></g>", False),
+        ("<g></g>", True),
+        ("<g></svg></g>", False),
+        (f"{place}a &amp; &#x20ac;</text>", True),
+        (f"{place}a & b</text>", False),
+        (f"{place}</g>", False),
+        ("<!-- a - b -->", True),
+        ("<!-- a -- b -->", False),
+        ("<!-- a --->", False),
+    ]:
+        assert accepts(compiled, f"{head}{inner}</svg>") == complete, inner
 
 
 @pytest.mark.parametrize("name", NAMES)
