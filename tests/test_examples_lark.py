@@ -1,7 +1,7 @@
 """The grammars in `examples/grammars/`: what random walks through their masks write is what other readers read.
 
-The walks take tokens at random and end with the shortest completion. Python reads the arithmetic and the XML; sqlglot, graphql-core and
-Lark itself read the rest where they are installed.
+The walks take tokens at random and end with the shortest completion. Python reads the arithmetic and the XML; sqlglot,
+graphql-core and Lark itself read the rest where they are installed.
 """
 
 from __future__ import annotations
