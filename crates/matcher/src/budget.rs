@@ -319,7 +319,7 @@ impl Walk<'_, '_> {
         let mut judged: FxHashMap<Configs, bool> = FxHashMap::default();
         let mut todo = vec![Place::start(Configs::from_slice(&[config]))];
         while let Some(place) = todo.pop() {
-            let (node, configs) = (place.node, &place.configs);
+            let (node, configs) = (place.node, &self.configs_at(&place.standing));
             let ids = trie.token_ids_at(node);
             if node != TokenTrie::ROOT && !ids.is_empty() {
                 let keeps = match judged.get(configs) {

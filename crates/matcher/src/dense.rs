@@ -14,7 +14,7 @@ use crate::stack::{Frame, FrameId};
 use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS};
-use crate::walk::{is_wide, Base, Guard, Walk, DOUBTFUL};
+use crate::walk::{is_wide, unless_empty, Base, Guard, Standing, Walk, DOUBTFUL};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
 use penstock_schema::{AskId, RecordId, Verdicts};
 use rustc_hash::FxHashMap;
@@ -86,25 +86,26 @@ impl Walk<'_, '_> {
     /// The tokens of a slice that `config` can read, by any way.
     fn walk_chars(&mut self, slice: &Slice, config: Config, survival: &mut Survival) -> Result<(), Limit> {
         let trie = &slice.trie;
-        let mut todo = vec![(trie.root(), Configs::from_slice(&[config]), false)];
-        while let Some((node, configs, was_doubtful)) = todo.pop() {
-            let lane = self.remembers_edges().then(|| self.lane(&configs)).transpose()?;
-            let live = match lane {
-                Some(lane) => self.lane_bytes(lane),
-                None => self.live_bytes_of(&configs)?,
+        let mut todo = vec![(trie.root(), Standing::Free(Configs::from_slice(&[config])), false)];
+        while let Some((node, standing, was_doubtful)) = todo.pop() {
+            let lane = match &standing {
+                Standing::Free(configs) if self.remembers_edges() => Some(self.lane_of(configs)?),
+                _ => self.lane_at(&standing)?,
+            };
+            let live = match (lane, &standing) {
+                (None, Standing::Free(configs)) => self.live_bytes_of(configs)?,
+                (Some(lane), _) | (None, &Standing::Lane(lane)) => self.lane(lane).live,
             };
             for child in trie.children(node) {
                 if !has_byte(&live, first_byte(child.character)) {
                     continue;
                 }
-                let next = match lane {
-                    Some(lane) => self.lane_character(lane, &configs, child.character)?,
-                    None => self.after_character(&configs, child.character)?,
+                let next = match (lane, &standing) {
+                    (None, Standing::Free(configs)) => unless_empty(self.after_character(configs, child.character)?),
+                    (Some(lane), _) | (None, &Standing::Lane(lane)) => self.lane_character(lane, child.character)?,
                 };
-                if next.is_empty() {
-                    continue;
-                }
-                let is_doubtful = was_doubtful || self.run.are_doubtful(&next);
+                let Some(next) = next else { continue };
+                let is_doubtful = was_doubtful || self.is_doubtful(&next);
                 let below = trie.items_below(child);
                 let worth_it = !is_doubtful && below.len() >= WORTH_SURVIVAL;
                 if worth_it && self.any_survives(&next, slice.kinds, child.height, survival)? {
@@ -122,19 +123,32 @@ impl Walk<'_, '_> {
     }
 
     /// Whether one way to read survives everything that comes, whatever its caller may do: a subtree is taken by that way alone.
-    fn any_survives(&mut self, configs: &Configs, kinds: u16, longest: u32, survival: &mut Survival) -> Result<bool, Limit> {
+    fn any_survives(&mut self, next: &Standing, kinds: u16, longest: u32, survival: &mut Survival) -> Result<bool, Limit> {
+        let lane = match next {
+            Standing::Free(configs) => return Ok(self.survived_by_any(configs, kinds, survival)? >= longest),
+            Standing::Lane(lane) => *lane,
+        };
+        if let Some(&length) = self.lane(lane).survived.get(&kinds) {
+            return Ok(length >= longest);
+        }
+        let configs = self.lane(lane).configs.clone();
+        let length = self.survived_by_any(&configs, kinds, survival)?;
+        self.lane(lane).survived.insert(kinds, length);
+        Ok(length >= longest)
+    }
+
+    fn survived_by_any(&mut self, configs: &Configs, kinds: u16, survival: &mut Survival) -> Result<u32, Limit> {
+        let mut most = 0;
         for config in configs {
             if let Control::Rule {
                 term,
                 partial: Partial::None,
             } = config.control
             {
-                if self.survives(survival, term, kinds, longest)? {
-                    return Ok(true);
-                }
+                most = most.max(self.survived(survival, term, kinds)?);
             }
         }
-        Ok(false)
+        Ok(most)
     }
 
     /// A name whose other spellings have a language of their own. Declared names are walked byte by byte, under guards; the
@@ -379,12 +393,17 @@ impl Walk<'_, '_> {
 
     /// Whether no text over `kinds` of at most `longest` characters kills `term`.
     fn survives(&mut self, survival: &mut Survival, term: RegexId, kinds: u16, longest: u32) -> Result<bool, Limit> {
+        Ok(self.survived(survival, term, kinds)? >= longest)
+    }
+
+    /// [`Walk::survived_length`], remembered.
+    fn survived(&mut self, survival: &mut Survival, term: RegexId, kinds: u16) -> Result<u32, Limit> {
         if let Some(&length) = survival.get(&(term, kinds)) {
-            return Ok(length >= longest);
+            return Ok(length);
         }
         let length = self.survived_length(term, kinds)?;
         survival.insert((term, kinds), length);
-        Ok(length >= longest)
+        Ok(length)
     }
 
     /// How many characters of `kinds` the term survives whatever they are; [`INFINITE`] if they never kill it.

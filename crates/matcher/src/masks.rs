@@ -40,7 +40,7 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    fn new(mut found: Found, is_inexact: bool) -> Leaf {
+    fn new(mut found: Found, is_inexact: bool, vocabulary: &Vocabulary) -> Leaf {
         let doubtful = found.guarded.remove(&DOUBTFUL).unwrap_or_default();
         let mut guarded: Vec<_> = found
             .guarded
@@ -48,7 +48,7 @@ impl Leaf {
             .map(|(range, tokens)| (range, tokens.into_boxed_slice()))
             .collect();
         guarded.sort_unstable_by_key(|group: &Guarded| group.0);
-        Leaf {
+        let mut leaf = Leaf {
             bases: found.bases.into(),
             tokens: found.tokens.into(),
             removed: found.removed.into(),
@@ -57,7 +57,19 @@ impl Leaf {
             is_inexact,
             flat: OnceLock::new(),
             uses: AtomicU32::new(0),
+        };
+        if leaf.tokens.len() + leaf.removed.len() > vocabulary.num_words {
+            leaf.flatten(vocabulary);
         }
+        leaf
+    }
+
+    /// Keeps a bitmap instead of lists that are longer than it.
+    fn flatten(&mut self, vocabulary: &Vocabulary) {
+        let mut row = vec![0; vocabulary.num_words];
+        self.write_fixed(vocabulary, &mut row);
+        self.flat = OnceLock::from(row.into_boxed_slice());
+        (self.bases, self.tokens, self.removed) = Default::default();
     }
 
     fn memory_usage(&self) -> usize {
@@ -363,7 +375,7 @@ impl Masks {
         let is_inexact = run.end_walk();
         run.stack.truncate(mark);
         outcome?;
-        Ok((Leaf::new(found, is_inexact), recorder.asked))
+        Ok((Leaf::new(found, is_inexact, vocabulary), recorder.asked))
     }
 }
 
@@ -394,7 +406,7 @@ fn walk_afresh(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Re
     outcome?;
     match is_inexact {
         true => walk_exactly(run, vocabulary, config),
-        false => Ok(Leaf::new(found, false)),
+        false => Ok(Leaf::new(found, false, vocabulary)),
     }
 }
 
@@ -405,7 +417,7 @@ fn walk_within_budget(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config
     let outcome = walk.tokens_within_budget(config);
     let found = walk.found;
     run.stack.truncate(mark);
-    outcome.map(|()| Leaf::new(found, false))
+    outcome.map(|()| Leaf::new(found, false, vocabulary))
 }
 
 /// A mask that leaves nothing open, for arrays whose items must *not* all differ: byte by byte through the whole vocabulary.
@@ -415,7 +427,7 @@ fn walk_exactly(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> R
     let outcome = walk.tokens_exactly(config);
     let found = walk.found;
     run.stack.truncate(mark);
-    outcome.map(|()| Leaf::new(found, false))
+    outcome.map(|()| Leaf::new(found, false, vocabulary))
 }
 
 /// The control under which a mask is kept: counts that no token can use up are cut, and names that are no longer a prefix of a

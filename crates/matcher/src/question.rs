@@ -6,6 +6,7 @@
 //! in them follows from the control and the answers before.
 use crate::stack::FrameId;
 use rustc_hash::FxHashMap;
+use smallvec::{smallvec, SmallVec};
 
 /// A frame, as seen from the top of the stack: an index into [`Paths`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,9 +118,13 @@ impl Paths {
     }
 
     /// A number for a composite answer.
-    pub fn answer(&mut self, parts: Vec<u32>) -> u32 {
+    pub fn answer(&mut self, parts: &[u32]) -> u32 {
+        if let Some(&known) = self.answers.get(parts) {
+            return known;
+        }
         let next = self.answers.len() as u32;
-        *self.answers.entry(parts.into_boxed_slice()).or_insert(next)
+        self.answers.insert(parts.into(), next);
+        next
     }
 
     /// Heap memory in bytes, approximately.
@@ -131,14 +136,14 @@ impl Paths {
 /// The frames that a walk, or the repetition of its questions, has met so far.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    frames: Vec<(FrameId, PathId)>,
+    frames: SmallVec<[(FrameId, PathId); 8]>,
 }
 
 impl Known {
     /// Only the top frame.
     pub fn top(frame: FrameId) -> Known {
         Known {
-            frames: vec![(frame, PathId::TOP)],
+            frames: smallvec![(frame, PathId::TOP)],
         }
     }
 

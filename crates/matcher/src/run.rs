@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
                     | u32::from(container.wants) << 11
                     | u32::from(contrary) << 12;
                 if let Some(parent) = known.path(container.parent) {
-                    return ANSWER_COMPOSITE | self.core.paths.answer(vec![tag, parent.0]);
+                    return ANSWER_COMPOSITE | self.core.paths.answer(&[tag, parent.0]);
                 }
                 let parent = self.core.paths.then(path, PathStep::Parent);
                 known.add(container.parent, parent);
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
             }
             Frame::Call { start, end, .. } => {
                 let fresh = known.path(self.stack.entries(start, end)[0].1).is_none();
-                let mut parts = Vec::with_capacity(2 * (end - start) as usize + 1);
+                let mut parts: SmallVec<[u32; 8]> = SmallVec::new();
                 for i in 0..end - start {
                     let (rest, caller) = self.stack.entries(start, end)[i as usize];
                     let caller = known.path(caller).unwrap_or_else(|| {
@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
                     return ANSWER_SIMPLE_CALL | parts[0];
                 }
                 parts.push(u32::MAX);
-                ANSWER_COMPOSITE | self.core.paths.answer(parts)
+                ANSWER_COMPOSITE | self.core.paths.answer(&parts)
             }
         }
     }
@@ -217,7 +217,7 @@ impl<'a> Run<'a> {
         let others = self.core.other_names(shape, others, container.seen)?;
         let alike = self.core.schemas.others_are_alike(container.record)?;
         self.note(frame, Ask::Shape, |core| {
-            core.paths.answer(vec![shape.0, others.index(), u32::from(alike)])
+            core.paths.answer(&[shape.0, others.index(), u32::from(alike)])
         });
         Ok((shape, others, alike))
     }
@@ -261,7 +261,7 @@ impl<'a> Run<'a> {
             Ask::Item => self.fact_item(frame)?.map_or(0, |item| item.ask.0 + 1),
             Ask::Shape => {
                 let (shape, others, alike) = self.fact_shape(frame)?;
-                self.core.paths.answer(vec![shape.0, others.index(), u32::from(alike)])
+                self.core.paths.answer(&[shape.0, others.index(), u32::from(alike)])
             }
             Ask::Available(low, high) => u32::from(self.fact_available(frame, low, high)?),
             Ask::Member(name) => self.named_member(frame, name)?.map_or(0, |member| member.ask.0 + 1),

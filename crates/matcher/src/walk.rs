@@ -65,14 +65,35 @@ pub struct Walk<'r, 'a> {
     pub found: Found,
     steps: u64,
     lanes: Vec<Lane>,
-    lane_ids: FxHashMap<Configs, usize>,
+    lane_ids: FxHashMap<Configs, LaneId>,
 }
 
+/// The number of a [`Lane`].
+pub(crate) type LaneId = u32;
+
 /// A set of places in rules that the walk has met: its edges so far.
-struct Lane {
-    live: ByteSet,
-    next: FxHashMap<u8, Configs>,
-    next_characters: FxHashMap<u32, Configs>,
+pub(crate) struct Lane {
+    pub(crate) configs: Configs,
+    pub(crate) live: ByteSet,
+    /// See [`Run::are_doubtful`]; frames do not change, so it stays.
+    pub(crate) is_doubtful: bool,
+    next: FxHashMap<u8, Option<Standing>>,
+    next_characters: FxHashMap<u32, Option<Standing>>,
+    /// How many characters of some kinds one of its places survives.
+    pub(crate) survived: FxHashMap<u16, u32>,
+}
+
+/// The ways to read what leads to a node of a trie; there is one at least.
+#[derive(Clone)]
+pub(crate) enum Standing {
+    /// Places in rules: the same few sets come again and again, so they have a number and their edges are remembered.
+    Lane(LaneId),
+    /// Anything else.
+    Free(Configs),
+}
+
+pub(crate) fn unless_empty(configs: Configs) -> Option<Standing> {
+    (!configs.is_empty()).then_some(Standing::Free(configs))
 }
 
 fn is_in_rule(config: &Config) -> bool {
@@ -88,7 +109,7 @@ fn is_in_rule(config: &Config) -> bool {
 /// A node of a trie, and how what leads to it can be read.
 pub(crate) struct Place {
     pub(crate) node: NodeId,
-    pub(crate) configs: Configs,
+    pub(crate) standing: Standing,
     /// Whether it may be that it cannot: see [`Doubt`].
     is_doubtful: bool,
 }
@@ -97,7 +118,7 @@ impl Place {
     pub(crate) fn start(configs: Configs) -> Place {
         Place {
             node: TokenTrie::ROOT,
-            configs,
+            standing: Standing::Free(configs),
             is_doubtful: false,
         }
     }
@@ -145,14 +166,14 @@ impl<'r, 'a> Walk<'r, 'a> {
         let mut todo = vec![Place::start(Configs::from_slice(&[config]))];
         while let Some(place) = todo.pop() {
             let place = self.judged(place);
-            let (node, configs) = (place.node, &place.configs);
+            let node = place.node;
             if node != TokenTrie::ROOT {
                 let ids = trie.token_ids_at(node);
                 if !ids.is_empty() {
                     let guard = self.guard(&place);
                     self.found.add(ids.iter().copied(), guard);
                 }
-                if main && trie.byte(node) == b'"' {
+                if let (Standing::Free(configs), true) = (&place.standing, main && trie.byte(node) == b'"') {
                     let is_certain = self.run.doubt(configs[0].frame) == Doubt::None && !place.is_doubtful;
                     if let Some(string) = self.string_place(configs).filter(|_| is_certain) {
                         self.string_table(&string, configs[0].frame, node)?;
@@ -184,18 +205,17 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     // HOT: once per live edge; a sparse mask of tekken visits a few hundred, a name in a programming language 40,000.
-    // PERF: inside a rule the same few sets of places come again and again, so their edges are remembered for the walk: some
-    // 30 ns an edge instead of 3 us with all the calls and returns that a place stands for.
+    // PERF: inside a rule an edge is two numbers and a look-up, some 10 ns instead of 3 us with all the calls and returns that
+    // a place stands for, or of 100 ns where the places themselves are compared.
     pub(crate) fn children(&mut self, trie: &TokenTrie, place: &Place, todo: &mut Vec<Place>) -> Result<(), Limit> {
-        let (node, configs) = (place.node, &place.configs);
+        let node = place.node;
         if trie.children(node).is_empty() {
             return Ok(());
         }
-        let remembers = self.remembers_edges() && configs.iter().all(is_in_rule);
-        let lane = remembers.then(|| self.lane(configs)).transpose()?;
-        let live = match lane {
-            Some(lane) => self.lanes[lane].live,
-            None => self.live_bytes_of(configs)?,
+        let lane = self.lane_at(&place.standing)?;
+        let live = match (lane, &place.standing) {
+            (None, Standing::Free(configs)) => self.live_bytes_of(configs)?,
+            (Some(lane), _) | (None, &Standing::Lane(lane)) => self.lane(lane).live,
         };
         let mut failed = None;
         trie.for_each_live_child(node, &live, |child, byte| {
@@ -203,17 +223,17 @@ impl<'r, 'a> Walk<'r, 'a> {
                 return;
             }
             self.steps += 1;
-            let next = match lane {
-                Some(lane) => self.lane_step(lane, configs, byte),
-                None => self.run.step_all(configs, byte),
+            let next = match (lane, &place.standing) {
+                (None, Standing::Free(configs)) => self.run.step_all(configs, byte).map(unless_empty),
+                (Some(lane), _) | (None, &Standing::Lane(lane)) => self.lane_step(lane, byte),
             };
             match next {
-                Ok(next) if !next.is_empty() => todo.push(Place {
+                Ok(Some(standing)) => todo.push(Place {
                     node: child,
-                    configs: next,
+                    standing,
                     is_doubtful: place.is_doubtful,
                 }),
-                Ok(_) => {}
+                Ok(None) => {}
                 Err(limit) => failed = Some(limit),
             }
         });
@@ -241,23 +261,55 @@ impl<'r, 'a> Walk<'r, 'a> {
         Ok(all)
     }
 
-    pub(crate) fn lane(&mut self, configs: &Configs) -> Result<usize, Limit> {
+    /// The number of the lane that stands here, if its edges are to be remembered.
+    pub(crate) fn lane_at(&mut self, standing: &Standing) -> Result<Option<LaneId>, Limit> {
+        match standing {
+            Standing::Lane(lane) => Ok(Some(*lane)),
+            Standing::Free(configs) if self.remembers_edges() && configs.iter().all(is_in_rule) => {
+                self.lane_of(configs).map(Some)
+            }
+            Standing::Free(_) => Ok(None),
+        }
+    }
+
+    /// The number of the lane of these configurations.
+    pub(crate) fn lane_of(&mut self, configs: &Configs) -> Result<LaneId, Limit> {
         if let Some(&lane) = self.lane_ids.get(configs) {
             return Ok(lane);
         }
         let live = self.live_bytes_of(configs)?;
+        let lane = self.lanes.len() as LaneId;
         self.lanes.push(Lane {
             live,
+            is_doubtful: self.run.are_doubtful(configs),
+            configs: configs.clone(),
             next: FxHashMap::default(),
             next_characters: FxHashMap::default(),
+            survived: FxHashMap::default(),
         });
-        self.lane_ids.insert(configs.clone(), self.lanes.len() - 1);
-        Ok(self.lanes.len() - 1)
+        self.lane_ids.insert(configs.clone(), lane);
+        Ok(lane)
     }
 
-    /// Bytes that may lead on from the places of a lane.
-    pub(crate) fn lane_bytes(&self, lane: usize) -> ByteSet {
-        self.lanes[lane].live
+    /// A lane by its number.
+    pub(crate) fn lane(&mut self, lane: LaneId) -> &mut Lane {
+        &mut self.lanes[lane as usize]
+    }
+
+    /// The configurations that stand here.
+    pub(crate) fn configs_at(&self, standing: &Standing) -> Configs {
+        match standing {
+            Standing::Lane(lane) => self.lanes[*lane as usize].configs.clone(),
+            Standing::Free(configs) => configs.clone(),
+        }
+    }
+
+    /// Where these configurations stand, None if there are none.
+    fn standing(&mut self, configs: Configs) -> Result<Option<Standing>, Limit> {
+        match !configs.is_empty() && configs.iter().all(is_in_rule) {
+            true => Ok(Some(Standing::Lane(self.lane_of(&configs)?))),
+            false => Ok(unless_empty(configs)),
+        }
     }
 
     /// The configurations after one character.
@@ -269,27 +321,39 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// [`Walk::after_character`], remembered with the lane.
-    pub(crate) fn lane_character(&mut self, lane: usize, configs: &Configs, character: u32) -> Result<Configs, Limit> {
-        if let Some(next) = self.lanes[lane].next_characters.get(&character) {
+    pub(crate) fn lane_character(&mut self, lane: LaneId, character: u32) -> Result<Option<Standing>, Limit> {
+        if let Some(next) = self.lane(lane).next_characters.get(&character) {
             return Ok(next.clone());
         }
-        let next = self.after_character(configs, character)?;
-        self.lanes[lane].next_characters.insert(character, next.clone());
+        let configs = self.lane(lane).configs.clone();
+        let next = self.after_character(&configs, character)?;
+        let next = self.standing(next)?;
+        self.lane(lane).next_characters.insert(character, next.clone());
         Ok(next)
     }
 
-    fn lane_step(&mut self, lane: usize, configs: &Configs, byte: u8) -> Result<Configs, Limit> {
-        if let Some(next) = self.lanes[lane].next.get(&byte) {
+    fn lane_step(&mut self, lane: LaneId, byte: u8) -> Result<Option<Standing>, Limit> {
+        if let Some(next) = self.lane(lane).next.get(&byte) {
             return Ok(next.clone());
         }
-        let next = self.run.step_all(configs, byte)?;
-        self.lanes[lane].next.insert(byte, next.clone());
+        let configs = self.lane(lane).configs.clone();
+        let next = self.run.step_all(&configs, byte)?;
+        let next = self.standing(next)?;
+        self.lane(lane).next.insert(byte, next.clone());
         Ok(next)
+    }
+
+    /// Whether a walk cannot tell if this is really reached.
+    pub(crate) fn is_doubtful(&mut self, standing: &Standing) -> bool {
+        match standing {
+            Standing::Lane(lane) => self.lane(*lane).is_doubtful,
+            Standing::Free(configs) => self.run.are_doubtful(configs),
+        }
     }
 
     /// The place, with what is doubtful about it: once a token has passed something doubtful, all of it is.
-    fn judged(&self, place: Place) -> Place {
-        let is_doubtful = place.is_doubtful || self.run.are_doubtful(&place.configs);
+    fn judged(&mut self, place: Place) -> Place {
+        let is_doubtful = place.is_doubtful || self.is_doubtful(&place.standing);
         Place { is_doubtful, ..place }
     }
 
@@ -298,8 +362,11 @@ impl<'r, 'a> Walk<'r, 'a> {
         if place.is_doubtful {
             return Some(DOUBTFUL);
         }
+        let Standing::Free(configs) = &place.standing else {
+            return None;
+        };
         let mut all: Guard = None;
-        for config in &place.configs {
+        for config in configs {
             let Control::Key(key) = config.control else { return None };
             if key.others != RegexId::NEVER || !self.run.is_guarded(config.frame) {
                 return None;

@@ -46,7 +46,9 @@ pub fn fill(row: &mut [u32], vocab_size: usize) {
 
 /// Disallow everything.
 pub fn clear_all(row: &mut [u32]) {
-    row.fill(0);
+    // PERF: `fill` is a loop of 16-byte stores where the target is plain x86-64; this is the C library's memset.
+    // SAFETY: the pointer and the length are those of one slice, and zeros are a value of `u32`.
+    unsafe { row.as_mut_ptr().write_bytes(0, row.len()) }
 }
 
 /// Allow each of `ids`; they are below the vocabulary size of the row.

@@ -1,0 +1,153 @@
+"""What is held: the tables of a vocabulary, compiled grammars with their masks, matchers, and a process that sees many schemas.
+
+    python benchmarks/memory.py [CASES.jsonl.gz] [--stride 4] [--json] [--no-record]
+
+vocabulary: bytes of the tables that a TokenizerInfo carries, the seconds that making it took, and the growth of the resident
+set. JSON: a grammar of unconstrained JSON with its masks, after a text that visits its states. schema: size_bytes of the
+compiled grammar of each case (those of the data folder: PENSTOCK_SHARED, ../shared) after its instances were read. matcher:
+what one holds at the start and for each token, by the growth of the resident set over many. process: the resident set while
+one GrammarCompiler with a bounded cache compiles every case and reads its instances, after each quarter of the run: flat
+once the cache is full. Every instance's verdict is checked; a wrong one is counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from masks import SHARED, Penstock, Tekken, percentiles, read_cases, versions
+from records import save_record
+
+CACHE_BYTES = 64 << 20
+NUM_MATCHERS, MATCHER_TOKENS = 500, 1_000
+JSON_TEXT = json.dumps(
+    {"a": [1, -2.5e3, True, None, {"b": "text\n\\ \u00e9 and more", "c": []}], "name": {"x": "y"}, "list": [[1], ["q", 7]]}
+)
+
+
+def resident_bytes() -> int:
+    """The resident set of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
+def read_all(engine: Any, tekken: Tekken, compiled: Any, case: dict[str, Any]) -> bool:
+    """Reads the instances with all their masks; whether every verdict is right."""
+    import penstock
+
+    for test in case["tests"]:
+        matcher, taken = penstock.Matcher(compiled), True
+        for token in tekken.encode(json.dumps(test["data"], ensure_ascii=False)):
+            matcher.fill_next_token_bitmask(engine.bitmask, 0)
+            taken = taken and matcher.accept_token(token)
+            if not taken:
+                break
+        if (taken and matcher.is_accepting()) != test["valid"]:
+            return False
+    return True
+
+
+def measure_vocabulary(tekken: Tekken) -> tuple[Any, dict[str, float]]:
+    """The engine, and what its vocabulary costs."""
+    before, begin = resident_bytes(), time.perf_counter()
+    engine = Penstock(tekken)
+    engine.compile(True)
+    seconds = time.perf_counter() - begin
+    tables = engine.compiled.vocabulary_size_bytes
+    return engine, {
+        "ids": len(tekken.tokens),
+        "tables_bytes": tables,
+        "resident_bytes": resident_bytes() - before,
+        "seconds": round(seconds, 3),
+    }
+
+
+def measure_json(engine: Any, tekken: Tekken) -> dict[str, int]:
+    engine.compile(True)
+    case = {"tests": [{"valid": True, "data": json.loads(JSON_TEXT)}]}
+    if not read_all(engine, tekken, engine.compiled, case):
+        raise SystemExit("the JSON text of this benchmark was refused")
+    return {"size_bytes": engine.compiled.size_bytes, "masks": engine.compiled.mask_counts[0]}
+
+
+def measure_matchers(engine: Any, tekken: Tekken) -> dict[str, int]:
+    """Bytes of one of many matchers under one grammar."""
+    import penstock
+
+    engine.compile({"type": "array", "items": {"type": "integer"}})
+    tokens = tekken.encode("[" + "12, " * 600)[:MATCHER_TOKENS]
+    before = resident_bytes()
+    matchers = [penstock.Matcher(engine.compiled) for _ in range(NUM_MATCHERS)]
+    fresh = resident_bytes()
+    if any(matcher.accept_tokens(tokens) != len(tokens) for matcher in matchers):
+        raise SystemExit("the numbers of this benchmark were refused")
+    grown = resident_bytes() - fresh
+    return {"fresh_bytes": (fresh - before) // NUM_MATCHERS, "bytes_a_token": grown // NUM_MATCHERS // len(tokens)}
+
+
+def measure_schemas(engine: Any, tekken: Tekken, cases: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sizes of the compiled grammars, and the resident set of the process along the way."""
+    import penstock
+
+    compiler = penstock.GrammarCompiler(engine.info, cache_size_bytes=CACHE_BYTES)
+    sizes, quarters, refused, wrong, peak = [], [], 0, 0, 0
+    start = resident_bytes()
+    for number, case in enumerate(cases):
+        try:
+            compiled = compiler.compile_json_schema(case["schema"])
+        except penstock.PenstockError:
+            refused += 1
+            continue
+        wrong += not read_all(engine, tekken, compiled, case)
+        sizes.append(compiled.size_bytes)
+        peak = max(peak, resident_bytes() - start)
+        if 4 * (number + 1) // len(cases) > len(quarters):
+            quarters.append(resident_bytes() - start)
+    process = {
+        "cases": len(cases),
+        "refused": refused,
+        "wrong_verdicts": wrong,
+        "cache_bytes": CACHE_BYTES,
+        "peak_bytes": peak,
+        "quarters_bytes": quarters,
+    }
+    return percentiles(sizes), process
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="?", type=Path, default=SHARED / "data" / "maskbench-dev.jsonl.gz")
+    parser.add_argument("--stride", type=int, default=4)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-record", action="store_true")
+    options = parser.parse_args()
+    if not options.cases.is_file():
+        sys.exit(f"`{options.cases}` is not there; set PENSTOCK_SHARED to the data folder, or name a file of cases")
+    tekken = Tekken()
+    engine, vocabulary = measure_vocabulary(tekken)
+    figures: dict[str, Any] = {"vocabulary": vocabulary, "JSON": measure_json(engine, tekken)}
+    figures["matcher"] = measure_matchers(engine, tekken)
+    figures["schema"], figures["process"] = measure_schemas(engine, tekken, list(read_cases(options.cases, options.stride)))
+    record = {
+        "date": datetime.date.today().isoformat(),
+        "stride": options.stride,
+        "versions": versions(["penstock"]),
+        **figures,
+    }
+    if options.json:
+        print(json.dumps(record, indent=1))
+    else:
+        for kind, row in figures.items():
+            print(f"{kind:12s}" + "  ".join(f"{name} {value}" for name, value in row.items()))
+    if not options.no_record:
+        save_record("memory", record)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
