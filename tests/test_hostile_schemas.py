@@ -195,6 +195,16 @@ def test_deep_nests_have_an_answer_or_a_limit(keyword: str) -> None:
         assert isinstance(found, penstock.CompiledGrammar) or found in ("max_emptiness_states", "max_verdict_width", "empty")
 
 
+def test_a_large_contradiction_is_told_roughly() -> None:
+    """Megabytes of schema would take minutes to reduce, so the keyword that holds the contradiction is named instead."""
+    schema: Schema = {"type": "integer"}
+    for level in range(15):
+        schema = {"allOf": [schema, {"type": "object", "required": [f"n{level}"], "properties": {f"n{level}": schema}}]}
+    with pytest.raises(penstock.EmptyLanguageError) as caught:
+        compiler(INFO).compile_json_schema(schema)
+    assert caught.value.conflict == [("", "allOf")]
+
+
 def test_more_items_that_differ_than_anyone_can_list() -> None:
     """Endless values need no list; few values in great number reach a limit that has a name."""
     assert isinstance(

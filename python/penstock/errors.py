@@ -96,6 +96,7 @@ class EmptyLanguageError(GrammarError):
     """No text can satisfy the grammar.
 
     Of a JSON Schema, `conflict` lists (pointer, keyword): keywords that no value satisfies together, none of them to spare.
+    In a large schema the search ends early, and keywords that hold the contradiction are named instead.
     """
 
     code = "empty_language"

@@ -8,7 +8,7 @@ use crate::options::SchemaOptions;
 use serde_json::Value;
 
 /// Bytes of schema that may be lowered while looking for an explanation: a large schema gets a rougher one.
-const MAX_WORK: usize = 20_000_000;
+const MAX_WORK: usize = 2_000_000;
 /// Schemas that may be tried.
 const MAX_TRIALS: usize = 2_000;
 /// Members that name or hold schemas without asserting anything.
@@ -44,6 +44,13 @@ pub(crate) fn conflict(schema: &Value, options: &SchemaOptions) -> Vec<Place> {
     };
     let (mut found, mut open) = (Vec::new(), vec![String::new()]);
     while let Some(place) = open.pop() {
+        if reduction.trials == 0 {
+            match keyword_above(&place) {
+                Some(keyword) => found.push(keyword),
+                None => found.extend(reduction.keys("").into_iter().map(|key| (String::new(), key))),
+            }
+            continue;
+        }
         for key in reduction.keys(&place) {
             if reduction.spares(&place, &key) {
                 continue;
@@ -57,7 +64,20 @@ pub(crate) fn conflict(schema: &Value, options: &SchemaOptions) -> Vec<Place> {
         }
     }
     found.sort();
+    found.dedup();
     found
+}
+
+/// The keyword that holds what stands at `place`, said in its stead where nobody looks any further; None at the root.
+fn keyword_above(place: &str) -> Option<Place> {
+    let mut above = place.rsplit_once('/');
+    while let Some((parent, key)) = above {
+        if key.parse::<usize>().is_err() {
+            return Some((parent.into(), key.into()));
+        }
+        above = parent.rsplit_once('/');
+    }
+    None
 }
 
 impl Reduction<'_> {
