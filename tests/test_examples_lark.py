@@ -1,12 +1,13 @@
 """The grammars in `examples/grammars/`: what random walks through their masks write is what other readers read.
 
-The walks take tokens at random and end with the shortest completion. Python reads the arithmetic and the XML; sqlglot,
+The walks take tokens at random and end with the shortest completion. Python reads arithmetic, programs, JSON and XML; sqlglot,
 graphql-core and Lark itself read the rest where they are installed.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import random
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -34,11 +35,17 @@ TOKENS = (
     b" + ",
     b"**",
     b"if",
+    b"if ",
+    b"while ",
+    b"for ",
+    b"def ",
+    b" in ",
     b"('",
     b", ",
 )
 INFO = byte_info(TOKENS)
 STOP = INFO.vocab_size - 1
+READABLE = {0x0A, *range(0x20, 0x7F)}
 
 
 def text_of(name: str) -> str:
@@ -57,7 +64,7 @@ def walk(compiled: penstock.CompiledGrammar, seed: int) -> str:
         allowed = mask_of(matcher, INFO.vocab_size)
         if STOP in allowed and chance.random() < 0.1:
             return written.decode()
-        readable = [token for token in allowed - {STOP} if 0x20 <= INFO.token_bytes(token)[0] < 0x7F]
+        readable = [token for token in allowed - {STOP} if INFO.token_bytes(token)[0] in READABLE]
         if not readable:
             break
         letters = [token for token in readable if INFO.token_bytes(token).isalnum()]
@@ -94,6 +101,44 @@ def test_arithmetic_keeps_the_order_of_operators() -> None:
         ("if", False),
         ("1 2", False),
         ("01", False),
+    ]:
+        assert accepts(compiled, text) == complete, text
+
+
+def test_programs_are_what_python_reads() -> None:
+    kinds = set()
+    for text in walks("python"):
+        kinds |= {type(node) for node in ast.walk(ast.parse(text))}
+    assert {ast.If, ast.While, ast.For, ast.FunctionDef, ast.Call, ast.Assign, ast.AugAssign} <= kinds
+
+
+def test_programs_keep_their_blocks() -> None:
+    compiled = compiler(INFO).compile_lark(text_of("python"))
+    for text, complete in [
+        ("if a:\n    b = 1\nelse:\n    c(b)\n", True),
+        ("if a:\nb = 1\n", False),
+        ("    b = 1\n", False),
+        ("for i in [1, 2]:\n    if i == 2:\n        x.y(i)\n    z = i\n", True),
+        ("while not a:\n        b = 1\n", False),
+        ("class = 1\n", False),
+    ]:
+        assert accepts(compiled, text) == complete, text
+
+
+def test_json_is_what_python_reads() -> None:
+    for text in walks("json"):
+        json.loads(text)
+
+
+def test_json_refuses_what_the_standard_refuses() -> None:
+    compiled = compiler(INFO).compile_lark(text_of("json"))
+    for text, complete in [
+        (' {"a": [1, -0.5e+3, {}], "\\u00e9": null} ', True),
+        ('"\\ud83d\\ude00"', True),
+        ('"\\ud83d"', False),
+        ("[1,]", False),
+        ("01", False),
+        ("'a'", False),
     ]:
         assert accepts(compiled, text) == complete, text
 
