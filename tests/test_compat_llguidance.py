@@ -230,8 +230,6 @@ LARK = 'start: "a" NUM ("," NUM)*\nNUM: /[0-9]+/\n'
 def test_grammars_in_lark(llg: Any, wrap: Any) -> None:
     text = wrap(llg.LLMatcher.grammar_from_lark(LARK))
     matcher = llg.LLMatcher(tokenizer(llg), text, log_level=0)
-    if "not supported yet" in matcher.get_error():
-        pytest.skip("the core does not read Lark")
     assert not matcher.is_error(), matcher.get_error()
     assert matcher.consume_tokens(list(b"a12"))
     assert allowed(llg, matcher) == [ord(","), *range(ord("0"), ord("9") + 1), VOCAB.index(b"12"), STOP]

@@ -389,12 +389,7 @@ def test_vocabulary_of_a_tokenizer(xgr: Any) -> None:
 
 
 def test_grammars_in_lark(xgr: Any) -> None:
-    try:
-        grammar = xgr.Grammar.from_lark('start: "a" NUM ("," NUM)*\nNUM: /[0-9]+/\n')
-    except RuntimeError as error:
-        if "not supported yet" not in str(error):
-            raise
-        pytest.skip("the core does not read Lark")
+    grammar = xgr.Grammar.from_lark('start: "a" NUM ("," NUM)*\nNUM: /[0-9]+/\n')
     accepts = xgr.testing._is_grammar_accept_string
     assert accepts(grammar, "a1,23")
     assert not accepts(grammar, "a1,")

@@ -6,11 +6,8 @@ import pickle
 
 import numpy as np
 import pytest
+from penstock import _core as core
 from penstock.errors import LimitError
-
-core = pytest.importorskip("penstock._core")
-if not hasattr(core, "DraftTree"):
-    pytest.skip("this build has no DraftTree", allow_module_level=True)
 
 
 def test_a_tree_tells_its_shape():
