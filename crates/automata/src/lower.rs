@@ -147,14 +147,8 @@ impl Regexes {
                 .fold(CharSet::default(), |sum, &part| sum.union(&self.last_characters(part))),
             Node::Repeat { body, .. } => self.last_characters(*body),
             Node::Concat(..) => {
-                let (mut spine, mut rest) = (Vec::new(), term);
-                while let Node::Concat(head, tail) = *self.node(rest) {
-                    spine.push(head);
-                    rest = tail;
-                }
-                spine.push(rest);
                 let mut sum = CharSet::default();
-                for &part in spine.iter().rev() {
+                for part in self.spine(term).into_iter().rev() {
                     sum = sum.union(&self.last_characters(part));
                     if !self.is_nullable(part) {
                         break;

@@ -344,18 +344,25 @@ impl Regexes {
         if head == RegexId::NEVER || tail == RegexId::NEVER {
             return RegexId::NEVER;
         }
+        if !matches!(self.node(head), Node::Concat(..)) {
+            return self.concat_two(head, tail);
+        }
         // The head's own concatenation is unrolled from its end, so that the spine always leans to the right.
-        let (mut spine, mut rest) = (Vec::new(), head);
-        while let Node::Concat(first, after) = *self.node(rest) {
-            spine.push(first);
-            rest = after;
+        self.spine(head)
+            .into_iter()
+            .rev()
+            .fold(tail, |term, part| self.concat_two(part, term))
+    }
+
+    /// The parts of a concatenation, or `term` alone.
+    pub(crate) fn spine(&self, term: RegexId) -> Vec<RegexId> {
+        let (mut spine, mut rest) = (Vec::new(), term);
+        while let Node::Concat(head, tail) = *self.node(rest) {
+            spine.push(head);
+            rest = tail;
         }
         spine.push(rest);
-        let mut term = tail;
-        for &part in spine.iter().rev() {
-            term = self.concat_two(part, term);
-        }
-        term
+        spine
     }
 
     fn concat_two(&mut self, head: RegexId, tail: RegexId) -> RegexId {

@@ -53,12 +53,7 @@ impl Regexes {
                 self.repeat(body, min, max)
             }
             Node::Concat(..) => {
-                let (mut spine, mut rest) = (Vec::new(), term);
-                while let Node::Concat(head, tail) = *self.node(rest) {
-                    spine.push(head);
-                    rest = tail;
-                }
-                spine.push(rest);
+                let spine = self.spine(term);
                 let spine = parts(self, &spine);
                 self.concat_all(&spine)
             }
