@@ -13,7 +13,7 @@ import penstock
 import pytest
 from helpers.compat_cases import CASES, ONE, PERSON, Case
 from helpers.hosts import Sglang, SglangGrammar, Vllm
-from helpers.ratchet import FOLDER, read_ratchet
+from helpers.ratchet import FOLDER, assert_explains_only, assert_on_record
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pydantic")
@@ -552,13 +552,8 @@ def differences(real: Any, case: Case) -> tuple[int, int]:
 def test_masks_beside_xgrammar(name: str) -> None:
     real = pytest.importorskip("xgrammar")
     num_different, num_masks = differences(real, CASES[name])
-    assert num_masks > 1
-    if name in read_ratchet(RATCHET):
-        assert num_different, f"`{name}` no longer differs: take it out of {RATCHET.name}"
-    else:
-        assert not num_different, f"{num_different} of {num_masks} masks differ"
+    assert_on_record(RATCHET, name, num_different, num_masks)
 
 
 def test_the_ratchet_names_cases_only() -> None:
-    assert set(read_ratchet(RATCHET)) <= set(CASES)
-    assert all(read_ratchet(RATCHET).values())
+    assert_explains_only(RATCHET, CASES)

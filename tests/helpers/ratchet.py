@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "conformance" / "ratchet"
@@ -17,3 +18,19 @@ def read_ratchet(path: Path) -> dict[str, str]:
     """Cases with what is known of each; a tab stands between the two."""
     rows = [line.split("\t") for line in ratchet_lines(path)]
     return {case: known for case, known in rows}
+
+
+def assert_on_record(ratchet: Path, name: str, num_different: int, num_masks: int) -> None:
+    """Masks of case `name` differ from a peer's just where the ratchet explains a difference."""
+    assert num_masks > 1
+    if name in read_ratchet(ratchet):
+        assert num_different, f"`{name}` no longer differs: take it out of {ratchet.name}"
+    else:
+        assert not num_different, f"{num_different} of {num_masks} masks differ"
+
+
+def assert_explains_only(ratchet: Path, names: Iterable[str]) -> None:
+    """The ratchet speaks of known cases, each with a reason."""
+    explained = read_ratchet(ratchet)
+    assert set(explained) <= set(names)
+    assert all(explained.values())
