@@ -91,14 +91,21 @@ def test_one_axis_is_one_row(framework: str) -> None:
 
 
 @pytest.mark.parametrize("framework", ["numpy", "torch"])
-def test_more_rows_than_one_step(framework: str, monkeypatch) -> None:
-    monkeypatch.setattr("penstock.bitmask.numpy.STEP_LOGITS", 150)
+def test_many_rows(framework: str) -> None:
     rng = np.random.default_rng(7)
     bitmask = random_bitmask(rng, 7, 70)
     logits = rng.standard_normal((7, 70)).astype(np.float32)
     wanted = expected(logits, bitmask)
     apply_token_bitmask_inplace(logits if framework == "numpy" else as_torch(logits), bitmask)
     assert logits.tolist() == wanted
+
+
+def test_rows_in_reverse() -> None:
+    rng = np.random.default_rng(9)
+    bitmask, logits = random_bitmask(rng, 5, 70), rng.standard_normal((5, 70)).astype(np.float32)
+    wanted = expected(logits[::-1], bitmask)
+    apply_token_bitmask_inplace(logits[::-1], bitmask)
+    assert logits[::-1].tolist() == wanted
 
 
 def test_special_values_keep_their_bits_or_vanish() -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "TrieStore",
     "accept_next_tokens",
     "fill_next_token_bitmasks",
+    "mask_logit_rows",
 ]
 
 class _CpuTensor(Protocol):
@@ -460,6 +461,14 @@ def fill_next_token_bitmasks(
     Rows are independent: the answer holds, for each matcher, what its `fill_next_token_bitmask` would have returned, or the
     error that it would have raised. Raises ValueError for rows that are too few, outside the bitmask or named twice,
     MatcherStateError (`bitmask_shape`) for an unusable array, RuntimeError for a matcher named twice or in use.
+    """
+
+def mask_logit_rows(logits: NDArray[Any], bitmask: NDArray[Any], infinity: int, rows: Sequence[int] | None = None) -> None:
+    """Set the logits that `bitmask` does not allow to the bits of minus infinity, in place.
+
+    logits: uint16, uint32 or uint64 `[num_rows, num_logits]`, a view of the floats; rows may lie apart. bitmask: int32
+    `[num_rows, num_words]`, contiguous. rows: those to mask, by default all. Raises ValueError for other shapes and sizes;
+    `penstock.apply_token_bitmask_inplace` is the door for users.
     """
 
 @final

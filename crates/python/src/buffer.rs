@@ -3,9 +3,67 @@ use crate::errors;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+/// The memory of an array, held for the time of one call. It never leaves the thread that holds the GIL.
+pub struct View(ffi::Py_buffer);
+
+impl View {
+    /// The buffer of an object as `flags` ask for it.
+    pub fn new(object: &Bound<'_, PyAny>, flags: std::ffi::c_int) -> PyResult<View> {
+        let mut view = std::mem::MaybeUninit::<ffi::Py_buffer>::zeroed();
+        // SAFETY: the view is filled by a call that reports failure; it is released in `drop`.
+        if unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), view.as_mut_ptr(), flags) } != 0 {
+            return Err(PyErr::fetch(object.py()));
+        }
+        // SAFETY: the call above succeeded, so the view is initialised.
+        Ok(View(unsafe { view.assume_init() }))
+    }
+
+    /// Where its first element stands.
+    pub fn start(&self) -> *mut u8 {
+        self.0.buf.cast()
+    }
+
+    /// Bytes of one element.
+    pub fn item_size(&self) -> usize {
+        self.0.itemsize as usize
+    }
+
+    /// Elements along each axis; the flags must have asked for them.
+    pub fn shape(&self) -> &[isize] {
+        // SAFETY: every view that is made here has a shape of `ndim` entries.
+        unsafe { std::slice::from_raw_parts(self.0.shape, self.0.ndim as usize) }
+    }
+
+    /// Bytes between neighbours along each axis, if the flags asked for them.
+    pub fn strides(&self) -> &[isize] {
+        if self.0.strides.is_null() {
+            return &[];
+        }
+        // SAFETY: strides that are there have `ndim` entries.
+        unsafe { std::slice::from_raw_parts(self.0.strides, self.0.ndim as usize) }
+    }
+
+    /// The kind of its elements, without the sign of the byte order.
+    fn format(&self) -> String {
+        if self.0.format.is_null() {
+            return "B".to_owned();
+        }
+        // SAFETY: `format` is a C string that lives as long as the view.
+        let format = unsafe { std::ffi::CStr::from_ptr(self.0.format) };
+        format.to_string_lossy().trim_start_matches(['<', '=', '@']).to_owned()
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // SAFETY: the view was obtained by `PyObject_GetBuffer`; this type never leaves the thread that holds the GIL.
+        unsafe { ffi::PyBuffer_Release(&mut self.0) }
+    }
+}
+
 /// A writable, C-contiguous int32 array of shape `[rows, words]` or `[words]`, held for the time of one call.
 pub struct Rows {
-    view: ffi::Py_buffer,
+    view: View,
     num_rows: usize,
     num_words: usize,
 }
@@ -27,46 +85,31 @@ impl Rows {
     }
 
     fn of_buffer(bitmask: &Bound<'_, PyAny>) -> PyResult<Rows> {
-        let mut view = std::mem::MaybeUninit::<ffi::Py_buffer>::zeroed();
         let flags = ffi::PyBUF_WRITABLE | ffi::PyBUF_C_CONTIGUOUS | ffi::PyBUF_FORMAT;
-        // SAFETY: the view is filled by a call that reports failure; it is released in `drop`.
-        if unsafe { ffi::PyObject_GetBuffer(bitmask.as_ptr(), view.as_mut_ptr(), flags) } != 0 {
-            let cause = PyErr::fetch(bitmask.py());
-            return Err(wrong(format!(
+        let view = View::new(bitmask, flags).map_err(|cause| {
+            wrong(format!(
                 "the bitmask is no writable contiguous array ({cause}); make it with allocate_token_bitmask"
-            )));
-        }
-        // SAFETY: the call above succeeded, so the view is initialised.
-        let view = unsafe { view.assume_init() };
-        let mut rows = Rows {
+            ))
+        })?;
+        let (num_rows, num_words) = Rows::shape_of(&view)?;
+        Ok(Rows {
             view,
-            num_rows: 1,
-            num_words: 0,
-        };
-        rows.check()?;
-        Ok(rows)
+            num_rows,
+            num_words,
+        })
     }
 
-    fn check(&mut self) -> PyResult<()> {
-        // SAFETY: `format` is null or a C string that lives as long as the view.
-        let format = if self.view.format.is_null() {
-            c"B"
-        } else {
-            unsafe { std::ffi::CStr::from_ptr(self.view.format) }
-        };
-        let format = format.to_string_lossy().trim_start_matches(['<', '=', '@']).to_owned();
-        let is_int32 = self.view.itemsize == 4 && matches!(format.as_str(), "i" | "l" | "I" | "L");
-        if !is_int32 || !(1..=2).contains(&self.view.ndim) {
-            let (dimensions, size) = (self.view.ndim, self.view.itemsize);
-            return Err(wrong(format!(
-                "the bitmask has `{dimensions}` dimensions of `{format}` ({size} bytes), int32 of shape [rows, words] is needed; make it with allocate_token_bitmask"
-            )));
+    fn shape_of(view: &View) -> PyResult<(usize, usize)> {
+        let (format, size) = (view.format(), view.item_size());
+        let is_int32 = size == 4 && matches!(format.as_str(), "i" | "l" | "I" | "L");
+        match *view.shape() {
+            [num_words] if is_int32 => Ok((1, num_words as usize)),
+            [num_rows, num_words] if is_int32 => Ok((num_rows as usize, num_words as usize)),
+            ref shape => Err(wrong(format!(
+                "the bitmask has `{}` dimensions of `{format}` ({size} bytes), int32 of shape [rows, words] is needed; make it with allocate_token_bitmask",
+                shape.len()
+            ))),
         }
-        // SAFETY: PyBUF_C_CONTIGUOUS includes the shape, of `ndim` entries.
-        let shape = unsafe { std::slice::from_raw_parts(self.view.shape, self.view.ndim as usize) };
-        self.num_words = shape[shape.len() - 1] as usize;
-        self.num_rows = if shape.len() == 2 { shape[0] as usize } else { 1 };
-        Ok(())
     }
 
     /// One row; out of range raises MatcherStateError.
@@ -82,20 +125,17 @@ impl Rows {
         }
         // SAFETY: the row lies within the writable buffer that the view keeps alive; int32 and u32 share size and alignment,
         // and every bit pattern is valid. NumPy aligns its arrays; a misaligned one would be no contiguous int32 array.
-        Ok(unsafe { std::slice::from_raw_parts_mut(self.view.buf.cast::<u32>().add(row * self.num_words), self.num_words) })
+        Ok(
+            unsafe {
+                std::slice::from_raw_parts_mut(self.view.start().cast::<u32>().add(row * self.num_words), self.num_words)
+            },
+        )
     }
 
     /// All rows, for a batch.
     pub fn rows_mut(&mut self) -> Vec<&mut [u32]> {
         // SAFETY: as in `row`, for the whole buffer.
-        let all = unsafe { std::slice::from_raw_parts_mut(self.view.buf.cast::<u32>(), self.num_rows * self.num_words) };
+        let all = unsafe { std::slice::from_raw_parts_mut(self.view.start().cast::<u32>(), self.num_rows * self.num_words) };
         all.chunks_mut(self.num_words.max(1)).collect()
-    }
-}
-
-impl Drop for Rows {
-    fn drop(&mut self) {
-        // SAFETY: the view was obtained by `PyObject_GetBuffer`; this type never leaves the thread that holds the GIL.
-        unsafe { ffi::PyBuffer_Release(&mut self.view) }
     }
 }

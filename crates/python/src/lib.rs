@@ -8,6 +8,7 @@ mod drafting;
 mod errors;
 mod grammar;
 mod json_value;
+mod logits;
 mod matcher;
 mod pool;
 mod tokenizer;
@@ -18,6 +19,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     grammar::register(module)?;
     matcher::register(module)?;
     batch::register(module)?;
+    logits::register(module)?;
     draft_tree::register(module)?;
     drafting::register(module)
 }

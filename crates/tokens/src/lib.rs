@@ -3,15 +3,18 @@
 //! - [`TokenizerInfo`]: the bytes of every token, and which tokens are symbols rather than text.
 //! - [`TokenTrie`]: byte strings as a trie that is laid out for mask walks.
 //! - [`bitmask`]: rows of bits over a vocabulary, 1 = allowed.
+//! - [`mask_logits`]: such a row applied to logits.
 //! - [`DraftTree`]: proposed continuations of one sequence.
 //!
 //! Nothing here knows a grammar, a model or Python.
 
+mod apply;
 pub mod bitmask;
 mod draft_tree;
 mod info;
 mod trie;
 
+pub use apply::{mask_logits, LogitBits};
 pub use draft_tree::{DraftTree, DraftTreeError, MAX_TREE_NODES};
 pub use info::{digest, TokenizerInfo, TokenizerInfoError, MAX_VOCAB_SIZE};
 pub use trie::{NodeId, PreorderNode, TokenTrie, TrieNode, NONE, WIDE_NODE_CHILDREN};

@@ -45,8 +45,8 @@ def apply_token_bitmask_inplace(logits: Any, bitmask: Any, *, rows: Sequence[int
         logits and bitmask have as many.
 
     Raises `TypeError` for other kinds of arrays, `ValueError` for other shapes and dtypes, for a vocabulary axis that is
-    not contiguous and for rows out of range. Cost: a pass over the masked logits; on the CPU some 0.1 ms a row of
-    131,072, on CUDA one Triton kernel.
+    not contiguous and for rows out of range. Cost: a pass over the masked logits: on the CPU 2 to 20 microseconds
+    a row of 131,072 floats of 32 bits, on CUDA one Triton kernel.
     """
     framework = type(logits).__module__.partition(".")[0]
     if isinstance(logits, np.ndarray):
