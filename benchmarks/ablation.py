@@ -12,68 +12,17 @@ than two seconds is run once.
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from masks import Penstock, Tekken, versions
-from records import save_record
-
-JSON = r"""
-root ::= value
-value ::= object | array | string | number | "true" | "false" | "null"
-object ::= "{" ws ( member ("," ws member)* )? "}"
-member ::= string ":" ws value
-array ::= "[" ws ( value ("," ws value)* )? "]"
-string ::= "\"" ( [^"\\\x00-\x1f] | "\\" ["\\/bfnrt] )* "\""
-number ::= "-"? ( "0" | [1-9] [0-9]* ) ( "." [0-9]+ )?
-ws ::= [ \n]?
-"""
-MARKUP = r"""
-root ::= element
-element ::= "<" name attribute* ( "/>" | ">" content* "</" name ">" )
-attribute ::= " " name "=\"" [^"<&]* "\""
-content ::= element | [^<&]+
-name ::= [a-zA-Z_] [a-zA-Z0-9_-]*
-"""
-CODE = r"""
-root ::= statement+
-statement ::= "if " test ":\n" block | name " = " test "\n" | "return " test "\n" | call "\n"
-block ::= ( "    " ( name " = " test | "return " test | call ) "\n" )+
-test ::= sum ( ( " == " | " < " | " and " ) sum )*
-sum ::= sum " + " term | sum " - " term | term
-term ::= term " * " atom | atom
-atom ::= name | number | string | call | "(" test ")"
-call ::= name "(" ( test ( ", " test )* )? ")"
-name ::= [a-z_] [a-z0-9_]*
-number ::= [0-9]+
-string ::= "\"" [^"\n]* "\""
-"""
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "maxLength": 40},
-        "email": {"type": "string", "pattern": "^[a-z.]+@[a-z]+\\.(com|org)$"},
-        "age": {"type": "integer", "minimum": 0, "maximum": 150},
-        "tags": {"type": "array", "items": {"enum": ["red", "green", "blue"]}, "maxItems": 3},
-        "friend": {"$ref": "#"},
-    },
-    "required": ["name"],
-    "additionalProperties": False,
-}
-TEXTS = {
-    "JSON": '{"name": "Ada Lovelace", "born": 1815, "works": ["Notes", {"pages": 66, "translated": true}], "city": "London"}',
-    "JSON Schema": '{"name": "Ada Lovelace", "email": "ada.l@engine.org", "age": 36, "tags": ["red", "blue"], '
-    '"friend": {"name": "Charles"}}',
-    "XML": '<letter date="1843-07-02"><to>Charles Babbage</to><p>I am working very hard <b>for you</b>.</p><end/></letter>',
-    "Python DSL": "total = 0\nif count(items) == 3 and limit < 10:\n    total = total + price * 2\n"
-    '    log("three")\nreturn total - (tax + 1)\n',
-}
-
+from four_grammars import GRAMMARS, TEXTS
+from peers import Penstock
+from records import make_parser, pyplot, report, versions
+from tqdm import tqdm
+from vocabularies import tekken
 
 # What has taken longer is not run again: it is no matter of noise.
 SLOW_MICROSECONDS = 2e6
@@ -84,9 +33,8 @@ def grammar_of(kind: str) -> Any:
     """The grammar of one kind."""
     import penstock
 
-    if kind == "JSON Schema":
-        return penstock.Grammar.from_json_schema(SCHEMA)
-    return penstock.Grammar.from_ebnf({"JSON": JSON, "XML": MARKUP, "Python DSL": CODE}[kind])
+    form, text = GRAMMARS[kind]
+    return penstock.Grammar.from_json_schema(text) if form == "schema" else penstock.Grammar.from_ebnf(text)
 
 
 def read(compiled: Any, tokens: list[int], bitmask: np.ndarray) -> tuple[list[float], list[bytes]]:
@@ -142,25 +90,37 @@ def print_tables(kinds: dict[str, Any]) -> None:
             print(f"  {way:18s}{cells}{row['masks']:8d}{row['size'] / 1e3:8.0f}")
 
 
+def plot(record: dict[str, Any], path: Path) -> None:
+    """What leaving out each technique costs, by grammar: first readings above, repeats below."""
+    kinds = record["grammars"]
+    figure, rows = pyplot().subplots(2, 1, figsize=(11, 7), sharex=True)
+    ways = [way for way in next(iter(kinds.values()))["without"] if way != WHOLE]
+    for axes, turn in zip(rows, ("first", "repeat"), strict=True):
+        for number, (kind, found) in enumerate(kinds.items()):
+            ratios = [found["without"][way][turn] / found["without"][WHOLE][turn] for way in ways]
+            axes.bar([at + number / (len(kinds) + 1) for at in range(len(ways))], ratios, 1 / (len(kinds) + 1), label=kind)
+        axes.axhline(1, color="black", linewidth=0.5)
+        axes.set(yscale="log", ylabel=f"{turn}: times as long without")
+    rows[0].legend()
+    rows[1].set_xticks([at + 0.3 for at in range(len(ways))], ways, rotation=30, ha="right")
+    figure.tight_layout()
+    figure.savefig(path)
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
     import penstock
 
-    tekken = Tekken()
-    engine = Penstock(tekken)
+    vocabulary = tekken()
+    engine = Penstock(vocabulary)
     compiler, bitmask = penstock.GrammarCompiler(engine.info), engine.bitmask
-    kinds = {kind: measure(compiler, kind, tekken.encode(text), bitmask, max(1, options.runs)) for kind, text in TEXTS.items()}
-    record = {"date": datetime.date.today().isoformat(), "versions": versions(["penstock"]), "grammars": kinds}
-    if options.json:
-        print(json.dumps(record, indent=1))
-    else:
-        print_tables(kinds)
-    if not options.no_record:
-        save_record("ablation", record)
+    kinds = {}
+    for kind, text in tqdm(TEXTS.items(), unit="grammar", disable=None):
+        kinds[kind] = measure(compiler, kind, vocabulary.encode(text), bitmask, max(1, options.runs))
+    record = {"versions": versions(["penstock"]), "grammars": kinds}
+    report("ablation", record, options, lambda record: print_tables(record["grammars"]), plot)
     return 0
 
 

@@ -1,29 +1,29 @@
 """What one step of a batch costs: fill all rows and accept a token in each, for penstock and its peers.
 
-    python benchmarks/batch.py [--batches 1,16,64,256] [--grammars 8] [--threads N] [--json] [--no-record]
+    python benchmarks/batch.py [--batches 1,16,64,256] [--grammars 1,8] [--threads N] [--json] [--no-record]
 
-Every row reads a JSON text under one of `--grammars` schemas; rows stand at different places of it, as requests of a server
-do. A step is one batched fill and one batched accept by each engine's own batch calls: `fill_next_token_bitmasks` and
-`accept_next_tokens`; `BatchGrammarMatcher`; `fill_next_token_bitmask_par` and `consume_token_par`. Vocabulary: tekken of
-mistral-common. `first` is the mean step of the first reading, with all masks to be made, `repeat` that of the second;
-engines take turns, microseconds a step, the median of five runs. A token that an engine refuses ends the run.
+Every row reads a JSON text under one of so many schemas, 1 being a batch of one schema; rows stand at different places of
+it, as requests of a server do. Two minutes. A step is one batched fill and one batched accept by each engine's own batch
+calls: `fill_next_token_bitmasks` and `accept_next_tokens`; `BatchGrammarMatcher`; `fill_next_token_bitmask_par` and
+`consume_token_par`. Vocabulary: tekken of mistral-common. `first` is the mean step of the first reading, with all masks to
+be made, `repeat` that of the second; engines take turns, microseconds a step, the median of five runs. A token that an
+engine refuses ends the run.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import json
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import masks
-from masks import Tekken, installed, versions
-from records import save_record
+from peers import ENGINES, MASK_ENGINES, installed
+from records import make_parser, pyplot, report, versions
+from tqdm import tqdm
+from vocabularies import tekken
 
 NUM_STEPS, NUM_RUNS = 40, 5
 NAMES = ("name", "street", "city", "country", "owner", "title", "colour", "comment")
@@ -50,92 +50,9 @@ def text_of(number: int) -> str:
     return json.dumps({"id": 4711, "articles": articles, "paid": True})
 
 
-class Penstock(masks.Penstock):
-    """This library."""
-
-    def __init__(self, tekken: Tekken, threads: int) -> None:
-        super().__init__(tekken)
-        self.size, self.compiler = len(tekken.tokens), self.penstock.GrammarCompiler(self.info)
-
-    def compile(self, schemas: list[dict[str, Any]]) -> None:
-        self.compiler.clear_cache()
-        self.compiled = [self.compiler.compile_json_schema(schema) for schema in schemas]
-
-    def start(self, kinds: list[int], prefixes: list[list[int]]) -> Callable[[list[int]], bool]:
-        from penstock import accept_next_tokens, fill_next_token_bitmasks
-
-        bitmask = self.penstock.allocate_token_bitmask(len(kinds), self.size)
-        matchers = [self.penstock.Matcher(self.compiled[kind]) for kind in kinds]
-        for matcher, prefix in zip(matchers, prefixes, strict=True):
-            matcher.accept_tokens(prefix)
-
-        def step(tokens: list[int]) -> bool:
-            fill_next_token_bitmasks(matchers, bitmask)
-            return all(answer is True for answer in accept_next_tokens(matchers, tokens))
-
-        return step
-
-
-class LLGuidance(masks.LLGuidance):
-    """llguidance, with its own numbering: text tokens first."""
-
-    def __init__(self, tekken: Tekken, threads: int) -> None:
-        super().__init__(tekken)
-        import llguidance
-        import llguidance.numpy
-
-        self.numpy, self.executor = llguidance.numpy, llguidance.LLExecutor(threads)
-
-    def compile(self, schemas: list[dict[str, Any]]) -> None:
-        matcher = self.matcher_class
-        self.compiled = [matcher(self.tokenizer, matcher.grammar_from_json_schema(schema)) for schema in schemas]
-
-    def start(self, kinds: list[int], prefixes: list[list[int]]) -> Callable[[list[int]], bool]:
-        bitmask = self.numpy.allocate_token_bitmask(len(kinds), self.tokenizer.vocab_size)
-        matchers = [self.compiled[kind].deep_copy() for kind in kinds]
-        for matcher, prefix in zip(matchers, prefixes, strict=True):
-            matcher.consume_tokens(prefix)
-        rows = [(matcher, row) for row, matcher in enumerate(matchers)]
-
-        def step(tokens: list[int]) -> bool:
-            self.numpy.fill_next_token_bitmask_par(self.executor, rows, bitmask)
-            return all(self.numpy.consume_token_par(self.executor, list(zip(matchers, tokens, strict=True))))
-
-        return step
-
-
-class XGrammar(masks.XGrammar):
-    """XGrammar, strict, with flexible whitespace."""
-
-    def __init__(self, tekken: Tekken, threads: int) -> None:
-        super().__init__(tekken)
-        self.size, self.batch = len(tekken.tokens), self.xgrammar.BatchGrammarMatcher(max_threads=threads)
-
-    def compile(self, schemas: list[dict[str, Any]]) -> None:
-        compiler = self.xgrammar.GrammarCompiler(self.info, max_threads=1, cache_enabled=False)
-        texts = [json.dumps(schema) for schema in schemas]
-        self.compiled = [compiler.compile_json_schema(text, any_whitespace=True, strict_mode=True) for text in texts]
-
-    def start(self, kinds: list[int], prefixes: list[list[int]]) -> Callable[[list[int]], bool]:
-        bitmask = self.xgrammar.allocate_token_bitmask(len(kinds), self.size)
-        matchers = [self.xgrammar.GrammarMatcher(self.compiled[kind]) for kind in kinds]
-        for matcher, prefix in zip(matchers, prefixes, strict=True):
-            for token in prefix:
-                matcher.accept_token(token)
-
-        def step(tokens: list[int]) -> bool:
-            self.batch.batch_fill_next_token_bitmask(matchers, bitmask)
-            return all(self.batch.batch_accept_token(matchers, tokens))
-
-        return step
-
-
-ENGINES = {"penstock": Penstock, "llguidance": LLGuidance, "xgrammar": XGrammar}
-
-
 def read(engine: Any, kinds: list[int], rows: list[list[int]], starts: list[int]) -> float:
     """Mean microseconds of a step."""
-    step = engine.start(kinds, [row[:start] for row, start in zip(rows, starts, strict=True)])
+    step = engine.start_batch(kinds, [row[:start] for row, start in zip(rows, starts, strict=True)])
     steps = [[row[start + i] for row, start in zip(rows, starts, strict=True)] for i in range(NUM_STEPS)]
     begin = time.perf_counter()
     taken = all([step(tokens) for tokens in steps])
@@ -154,36 +71,63 @@ def measure(engines: dict[str, Any], size: int, num_grammars: int) -> dict[str, 
             texts = [engine.encode(text_of(kind)) for kind in range(num_grammars)]
             rows = [texts[kind] for kind in kinds]
             starts = [(row * 13) % (len(rows[row]) - NUM_STEPS) for row in range(size)]
-            engine.compile([schema_of(kind) for kind in range(num_grammars)])
+            engine.compile_batch([schema_of(kind) for kind in range(num_grammars)])
             for turn in ("first", "repeat"):
                 times[name][turn].append(read(engine, kinds, rows, starts))
     return {name: {turn: round(statistics.median(runs), 1) for turn, runs in turns.items()} for name, turns in times.items()}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", default="1,16,64,256")
-    parser.add_argument("--grammars", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--engines", default=",".join(ENGINES))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
-    options = parser.parse_args()
-    tekken = Tekken()
-    names = installed(options.engines)
-    engines = {name: ENGINES[name](tekken, options.threads) for name in names}
-    batches = {size: measure(engines, int(size), options.grammars) for size in options.batches.split(",")}
-    found = {"grammars": options.grammars, "threads": options.threads, "batches": batches}
-    record = {"date": datetime.date.today().isoformat(), "versions": versions(names), **found}
-    if options.json:
-        print(json.dumps(record, indent=1))
-    else:
-        print(f"{'rows':>6}  {'':8s}" + "".join(f"{name:>14}" for name in names))
-        for size, rows in batches.items():
+def ratio(row: dict[str, dict[str, float]], turn: str) -> float | None:
+    """Penstock over the best peer."""
+    peers = [times[turn] for name, times in row.items() if name != "penstock"]
+    return row["penstock"][turn] / min(peers) if peers and "penstock" in row else None
+
+
+def print_tables(record: dict[str, Any]) -> None:
+    for grammars, batches in record["grammars"].items():
+        names = list(next(iter(batches.values())))
+        print(f"\n{grammars} schema(s): microseconds a step of all rows")
+        print(f"{'rows':>6}  {'':8s}" + "".join(f"{name:>14}" for name in names) + f"{'ratio':>8}{'our us a row':>14}")
+        for size, row in batches.items():
             for turn in ("first", "repeat"):
-                print(f"{size:>6}  {turn:8s}" + "".join(f"{rows[name][turn]:14.1f}" for name in names))
-    if not options.no_record:
-        save_record("batch", record)
+                found = ratio(row, turn)
+                cells = (
+                    "".join(f"{row[name][turn]:14.1f}" for name in names)
+                    + f"{'-' if found is None else format(found, '.3f'):>8}"
+                )
+                own = f"{row['penstock'][turn] / int(size):14.2f}" if "penstock" in row else ""
+                print(f"{size:>6}  {turn:8s}{cells}{own}")
+
+
+def plot(record: dict[str, Any], path: Path) -> None:
+    """Microseconds a row by the size of the batch, one line an engine; first readings and repeats, one schema and several."""
+    figure, grid = pyplot().subplots(
+        len(record["grammars"]), 2, figsize=(9, 3.5 * len(record["grammars"])), sharex=True, squeeze=False
+    )
+    for line, (grammars, batches) in zip(grid, record["grammars"].items(), strict=True):
+        for axes, turn in zip(line, ("first", "repeat"), strict=True):
+            sizes = [int(size) for size in batches]
+            for name in next(iter(batches.values())):
+                axes.plot(sizes, [row[name][turn] / int(size) for size, row in batches.items()], marker="o", label=name)
+            axes.set(title=f"{grammars} schema(s), {turn}", xscale="log", yscale="log", xlabel="rows", ylabel="us a row")
+    grid[0, 0].legend()
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> int:
+    parser = make_parser(__doc__)
+    parser.add_argument("--batches", default="1,16,64,256")
+    parser.add_argument("--grammars", default="1,8")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--engines", default=",".join(MASK_ENGINES))
+    options = parser.parse_args()
+    names, vocabulary = installed(options.engines), tekken()
+    engines = {name: ENGINES[name](vocabulary, options.threads) for name in names}
+    found: dict[str, Any] = {grammars: {} for grammars in options.grammars.split(",")}
+    for grammars, size in tqdm([(a, b) for a in found for b in options.batches.split(",")], unit="batch", disable=None):
+        found[grammars][size] = measure(engines, int(size), int(grammars))
+    report("batch", {"versions": versions(names), "threads": options.threads, "grammars": found}, options, print_tables, plot)
     return 0
 
 

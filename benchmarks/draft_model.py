@@ -12,10 +12,7 @@ Biases: one family of small models, trained on the same texts; its draft model i
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -26,7 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from lookaheads_tasks import load_tasks
-from records import save_record
+from records import make_parser, report
 
 PAIR = Path(__file__).parent / "pair"
 TEMPERATURES = (0.0, 0.5, 0.8, 1.0, 1.3)
@@ -86,11 +83,9 @@ def measure(target: Any, draft: Any, prompts: Sequence[str], temperature: float)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--pair", type=Path, default=PAIR, help="a folder with the models `target` and `draft`")
     parser.add_argument("--prompts", type=int, default=24)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
     weights = [options.pair / name / "model.safetensors" for name in ("target", "draft")]
     if not all(path.is_file() for path in weights):
@@ -100,17 +95,14 @@ def main() -> int:
 
     target, draft = (penstock.models.load(str(path.parent), backend="numpy") for path in weights)
     prompts = [text.prompt for task in load_tasks("test", options.prompts, options.pair) for text in task.texts]
-    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "prompts": len(prompts)}
+    record: dict[str, Any] = {"prompts": len(prompts)}
     record["models"] = {path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in weights}
     record["temperatures"] = {}
     for temperature in TEMPERATURES:
         row = record["temperatures"][temperature] = measure(target, draft, prompts, temperature)
         if not options.json:
             print(f"T {temperature}: " + ", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-    if options.json:
-        print(json.dumps(record, indent=1))
-    if not options.no_record:
-        save_record("draft-model", record)
+    report("draft-model", record, options)
     return 0
 
 

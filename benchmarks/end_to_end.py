@@ -18,9 +18,7 @@ the machine does.
 from __future__ import annotations
 
 import argparse
-import datetime
 import hashlib
-import json
 import os
 import random
 import statistics
@@ -33,7 +31,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from records import save_record
+from records import make_parser, report, save_record
 
 TASKS = ("record", "records", "blank")
 NUM_PROMPTS = 6
@@ -279,19 +277,17 @@ def print_tables(record: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--headline", action="store_true")
     parser.add_argument("--rounds", type=int, help="5, or 3 for the headline")
     parser.add_argument("--backends", default="numpy,transformers")
     parser.add_argument("--tasks", default=",".join(TASKS))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.headline else 5)
     from penstock.models.llama_numpy import TINY_PATH
 
     weights = hashlib.sha256((TINY_PATH / "model.safetensors").read_bytes()).hexdigest()[:12]
-    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "model": weights, "rounds": options.rounds}
+    record: dict[str, Any] = {"model": weights, "rounds": options.rounds}
     record |= {"load": os.getloadavg()[0], "headline": options.headline, "costs": {}, "backends": {}}
 
     def save() -> None:
@@ -304,10 +300,7 @@ def main() -> int:
 
             torch.set_num_threads(1)
         measure_backend(backend, options, record, save)
-    if options.json:
-        print(json.dumps(record, indent=1))
-    else:
-        print_tables(record)
+    report("end-to-end", record, options, print_tables)
     return 0
 
 

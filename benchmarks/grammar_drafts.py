@@ -12,9 +12,6 @@ Biases: three small schemas, and a model that has seen many like them.
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
 import os
 import sys
 from typing import Any
@@ -22,7 +19,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from end_to_end import MAX_TOKENS, SCHEMAS, TASKS, forced_share, prompts_of
-from records import save_record
+from records import make_parser, report
 
 
 def arms_of(model: Any, schema: Any) -> dict[str, Any]:
@@ -69,15 +66,13 @@ def measure(model: Any, task: str, temperature: float, rounds: int) -> dict[str,
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
     import penstock
 
     model = penstock.models.tiny()
-    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "rounds": options.rounds, "tasks": {}}
+    record: dict[str, Any] = {"rounds": options.rounds, "tasks": {}}
     for task in TASKS:
         for temperature in (0.0, 0.8):
             row = record["tasks"][f"{task}, T {temperature}"] = measure(model, task, temperature, options.rounds)
@@ -85,10 +80,7 @@ def main() -> int:
                 print(f"{task}, T {temperature}: {row['forced']:.0%} of {row['tokens']} tokens are forced", flush=True)
                 for name, cells in row["arms"].items():
                     print(f"  {name:26s} {cells['forwards a token']:.3f} forwards, {cells['nodes a token']:.2f} nodes a token")
-    if options.json:
-        print(json.dumps(record, indent=1))
-    if not options.no_record:
-        save_record("grammar-drafts", record)
+    report("grammar-drafts", record, options)
     return 0
 
 

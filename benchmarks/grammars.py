@@ -15,18 +15,16 @@ smallest of the runs. A text that an engine refuses is reported, and not timed. 
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
 import sys
-import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import ablation
-import masks
-from masks import Tekken, installed, percentiles, versions
-from records import save_record
+from four_grammars import GRAMMARS, TEXTS
+from peers import ENGINES, UnsupportedError, installed
+from reading import read, smallest, time_first_mask
+from records import make_parser, percentiles, pyplot, report, versions
+from tqdm import tqdm
+from vocabularies import tekken
 
 SLOW_SECONDS = 10
 SQL = r"""
@@ -57,158 +55,26 @@ SQL_TEXT = (
     "ORDER BY orders DESC LIMIT 10;"
 )
 TASKS: dict[str, tuple[str, Any, str]] = {
-    "JSON Schema": ("schema", ablation.SCHEMA, ablation.TEXTS["JSON Schema"]),
-    "JSON": ("ebnf", ablation.JSON, ablation.TEXTS["JSON"]),
-    "XML": ("ebnf", ablation.MARKUP, ablation.TEXTS["XML"]),
-    "Python DSL": ("ebnf", ablation.CODE, ablation.TEXTS["Python DSL"]),
+    **{name: (*grammar, TEXTS[name]) for name, grammar in GRAMMARS.items()},
     "SQL": ("ebnf", SQL, SQL_TEXT),
     "date": ("regex", r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])( [0-2][0-9]:[0-5][0-9])?", "2026-04-30 12:05"),
     "address": ("regex", r"[a-z0-9._-]{1,64}@([a-z0-9-]{1,63}\.){1,3}[a-z]{2,12}", "ada.lovelace-1815@analytical.engine.org"),
 }
 
 
-class UnsupportedError(Exception):
-    """The engine has no such grammars."""
-
-
-class Penstock(masks.Penstock):
-    """This library."""
-
-    def compile_kind(self, kind: str, grammar: Any) -> None:
-        compiler = self.penstock.GrammarCompiler(self.info)
-        compile_ = {"schema": compiler.compile_json_schema, "ebnf": compiler.compile_ebnf, "regex": compiler.compile_regex}
-        self.compiled = compile_[kind](grammar)
-
-
-class LLGuidance(masks.LLGuidance):
-    """llguidance: EBNF through its own translation to Lark."""
-
-    def compile_kind(self, kind: str, grammar: Any) -> None:
-        from llguidance.gbnf_to_lark import any_to_lark
-
-        of = self.matcher_class
-        if kind == "ebnf":
-            text = of.grammar_from_lark(any_to_lark(grammar))
-        else:
-            text = of.grammar_from_json_schema(grammar) if kind == "schema" else of.grammar_from_regex(grammar)
-        self.compiled = of(self.tokenizer, text)
-        if self.compiled.is_error():
-            raise ValueError(self.compiled.get_error())
-
-
-class XGrammar(masks.XGrammar):
-    """XGrammar, strict, with flexible whitespace."""
-
-    def compile_kind(self, kind: str, grammar: Any) -> None:
-        if kind == "schema":
-            return self.compile(grammar)
-        compiler = self.xgrammar.GrammarCompiler(self.info, max_threads=1, cache_enabled=False)
-        self.compiled = compiler.compile_grammar(grammar) if kind == "ebnf" else compiler.compile_regex(grammar)
-
-
-class OutlinesCore:
-    """outlines-core: an index of every state of a regular expression over the whole vocabulary."""
-
-    def __init__(self, tekken: Tekken) -> None:
-        import outlines_core
-        from penstock.bitmask import allocate_token_bitmask
-
-        spelled: dict[bytes, list[int]] = {}
-        for token, spelling in enumerate(tekken.tokens):
-            if spelling:
-                spelled.setdefault(spelling, []).append(token)
-        self.core, self.encode = outlines_core, tekken.encode
-        self.vocabulary = outlines_core.Vocabulary(tekken.stop_id, spelled)
-        self.bitmask = allocate_token_bitmask(1, len(tekken.tokens))
-
-    def compile_kind(self, kind: str, grammar: Any) -> None:
-        if kind == "ebnf":
-            raise UnsupportedError("no context-free grammars")
-        from outlines_core.json_schema import build_regex_from_schema
-
-        pattern = build_regex_from_schema(json.dumps(grammar)) if kind == "schema" else grammar
-        self.index = self.core.Index(pattern, self.vocabulary)
-
-    def start(self) -> tuple[Callable[[], Any], Callable[[int], bool]]:
-        guide, bitmask = self.core.Guide(self.index), self.bitmask
-        address, size = bitmask.ctypes.data, bitmask.size
-
-        def accept(token: int) -> bool:
-            try:
-                guide.advance(token, return_tokens=False)
-            except ValueError:
-                return False
-            return True
-
-        return (lambda: guide.write_mask_into(address, size, 4)), accept
-
-
-class LmFormatEnforcer:
-    """lm-format-enforcer, with its bitmask-free list of tokens."""
-
-    def __init__(self, tekken: Tekken) -> None:
-        import lmformatenforcer
-
-        regular = [
-            (token, spelling.decode(), spelling.startswith(b" "))
-            for token, spelling in enumerate(tekken.tokens)
-            if spelling and spelling.decode(errors="ignore").encode() == spelling
-        ]
-        data = lmformatenforcer.TokenEnforcerTokenizerData
-
-        def decode(ids: list[int]) -> str:
-            return b"".join(tekken.tokens[token] for token in ids).decode(errors="replace")
-
-        self.library, self.encode = lmformatenforcer, tekken.encode
-        self.data = data(regular, decode, tekken.stop_id, False, len(tekken.tokens))
-
-    def compile_kind(self, kind: str, grammar: Any) -> None:
-        if kind == "ebnf" and grammar is not ablation.JSON:
-            raise UnsupportedError("no context-free grammars")
-        if kind == "regex":
-            self.parser = self.library.RegexParser(grammar)
-        else:
-            self.parser = self.library.JsonSchemaParser(grammar if kind == "schema" else None)
-        self.enforcer = self.library.TokenEnforcer(self.data, self.parser)
-
-    def start(self) -> tuple[Callable[[], Any], Callable[[int], bool]]:
-        enforcer, tokens, allowed = self.enforcer, [], []
-
-        def fill() -> None:
-            allowed[:] = enforcer.get_allowed_tokens(tokens).allowed_tokens
-
-        def accept(token: int) -> bool:
-            tokens.append(token)
-            return token in allowed
-
-        return fill, accept
-
-
-ENGINES = {
-    "penstock": Penstock,
-    "llguidance": LLGuidance,
-    "xgrammar": XGrammar,
-    "outlines_core": OutlinesCore,
-    "lmformatenforcer": LmFormatEnforcer,
-}
-
-
 def measure(engine: Any, kind: str, grammar: Any, text: str) -> dict[str, Any]:
     """One run of one task by one engine."""
-    begin = time.perf_counter()
     try:
-        engine.compile_kind(kind, grammar)
-        engine.start()[0]()
+        first_mask = time_first_mask(engine, kind, grammar)
     except UnsupportedError as error:
         return {"verdict": str(error)}
     except Exception as error:
         return {"verdict": f"refused: {error!r}"[:160]}
-    first_mask = (time.perf_counter() - begin) * 1e6
     tokens = engine.encode(text)
-    passes = [masks.read_instance(engine, tokens) for _ in range(3)]
+    passes = [read(engine, tokens) for _ in range(3)]
     if not all(taken for _, taken in passes):
         return {"verdict": f"refused token {len(passes[0][0]) - 1} of the text"}
-    again = [min(step) for step in zip(passes[1][0], passes[2][0], strict=True)]
+    again = smallest([steps for steps, _ in passes[1:]])
     return {"verdict": "passing", "first mask": first_mask, "first": passes[0][0], "repeat": again}
 
 
@@ -216,7 +82,7 @@ def joined(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The smallest figures of some runs."""
     if runs[0]["verdict"] != "passing":
         return runs[0]
-    steps = {turn: [min(step) for step in zip(*(run[turn] for run in runs), strict=True)] for turn in ("first", "repeat")}
+    steps = {turn: smallest([run[turn] for run in runs]) for turn in ("first", "repeat")}
     first_mask = round(min(run["first mask"] for run in runs), 1)
     return {"verdict": "passing", "first mask": first_mask, **{turn: percentiles(times) for turn, times in steps.items()}}
 
@@ -224,20 +90,19 @@ def joined(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def measure_all(engines: dict[str, Any], names: list[str], num_runs: int) -> dict[str, Any]:
     """All tasks by all engines, which take turns."""
     found: dict[str, Any] = {}
-    for name in names:
+    for name in tqdm(names, unit="task", disable=None):
         runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
         for _ in range(num_runs):
             for key, engine in engines.items():
                 if sum(sum(run.get("first", [0])) + run.get("first mask", 0) for run in runs[key]) < SLOW_SECONDS * 1e6:
                     runs[key].append(measure(engine, *TASKS[name]))
         found[name] = {key: joined(rows) for key, rows in runs.items()}
-        print(f"{name}: done", file=sys.stderr)
     return found
 
 
-def print_tables(found: dict[str, Any]) -> None:
+def print_tables(record: dict[str, Any]) -> None:
     heads = ("first mask", "first p50", "p99", "mean", "repeat p50", "p99", "mean")
-    for name, rows in found.items():
+    for name, rows in record["us"].items():
         print(f"{name}\n  {'':18s}" + "".join(f"{head:>12}" for head in heads))
         for engine, row in rows.items():
             if row["verdict"] != "passing":
@@ -247,25 +112,38 @@ def print_tables(found: dict[str, Any]) -> None:
             print(f"  {engine:18s}" + "".join(f"{cell:12.1f}" for cell in [row["first mask"], *cells]))
 
 
+def plot(record: dict[str, Any], path: Path) -> None:
+    """Bars by task, one an engine: the first mask, and the mean step of a first reading and of a repeat, on a log scale."""
+    figure, rows = pyplot().subplots(3, 1, figsize=(11, 9), sharex=True)
+    tasks = record["us"]
+    engines = list(next(iter(tasks.values())))
+    for axes, what in zip(rows, ("first mask", "first", "repeat"), strict=True):
+        for number, name in enumerate(engines):
+            found = [(at, row[name][what]) for at, row in enumerate(tasks.values()) if row[name]["verdict"] == "passing"]
+            places = [at + number / (len(engines) + 1) for at, _ in found]
+            axes.bar(
+                places,
+                [value if what == "first mask" else value["mean"] for _, value in found],
+                1 / (len(engines) + 1),
+                label=name,
+            )
+        axes.set(yscale="log", ylabel=f"{what}{'' if what == 'first mask' else ' reading, a token'} (us)")
+    rows[0].legend(ncols=len(engines), fontsize="small")
+    rows[-1].set_xticks([at + 0.4 for at in range(len(tasks))], tasks)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
-    tekken = Tekken()
-    names = installed(options.engines)
-    engines = {name: ENGINES[name](tekken) for name in names}
+    names, vocabulary = installed(options.engines), tekken()
+    engines = {name: ENGINES[name](vocabulary) for name in names}
     found = measure_all(engines, options.tasks.split(","), max(1, options.runs))
-    record = {"date": datetime.date.today().isoformat(), "versions": versions(names), "us": found}
-    if options.json:
-        print(json.dumps(record, indent=1))
-    else:
-        print_tables(found)
-    if not options.no_record:
-        save_record("grammars", record)
+    report("grammars", {"versions": versions(names), "us": found}, options, print_tables, plot)
     return 0
 
 

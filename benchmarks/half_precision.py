@@ -12,9 +12,6 @@ Biases: one small model, short texts, a CPU's kernels.
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
 import os
 import random
 import statistics
@@ -25,7 +22,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from end_to_end import MAX_TOKENS, TASKS, prompts_of
-from records import save_record
+from records import make_parser, report
 
 WIDTH = 16
 
@@ -97,16 +94,14 @@ def summary(changes: list[tuple[int, float]], total: int) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
     import penstock
     import torch
 
     torch.set_num_threads(1)
-    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "torch": torch.__version__, "rows": {}}
+    record: dict[str, Any] = {"torch": torch.__version__, "rows": {}}
     for dtype in ("float32", "bfloat16"):
         model = penstock.models.tiny(backend="transformers")
         model.native.to(getattr(torch, dtype))
@@ -114,10 +109,7 @@ def main() -> int:
             row = record["rows"][f"{dtype}, T {temperature}"] = measure(model, options.rounds, temperature)
             if not options.json:
                 print(f"{dtype}, T {temperature}: {row}", flush=True)
-    if options.json:
-        print(json.dumps(record, indent=1))
-    if not options.no_record:
-        save_record("half-precision", record)
+    report("half-precision", record, options)
     return 0
 
 

@@ -24,10 +24,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import ablation
 import batch
-from masks import FOLDER, Tekken
+import four_grammars
+from vocabularies import Vocabulary, tekken
 
+FOLDER = Path(__file__).resolve().parent
 RECORD = FOLDER / "instructions.json"
 PARTS = {"compile": "compile", "first mask": "start", "first": "first", "repeat": "repeat"}
 FUNCTION = "penstock_measured"
@@ -77,7 +78,7 @@ WIDE = {
 }
 
 
-def tasks_of(tekken: Tekken) -> dict[str, dict[str, Any]]:
+def tasks_of(vocabulary: Vocabulary) -> dict[str, dict[str, Any]]:
     """For each task its grammar and a text in it."""
     found: dict[str, tuple[str, Any, Any]] = {
         "order": ("schema", batch.schema_of(1), batch.text_of(1)),
@@ -86,24 +87,24 @@ def tasks_of(tekken: Tekken) -> dict[str, dict[str, Any]]:
         "choices": ("schema", CHOICES, [{"kind": "line", "to": [1, 2.5]}, {"kind": "circle", "r": 3}, "some of them"]),
         "wide": ("schema", WIDE, {f"field_{i}": f"value {i}" if i % 2 else None for i in range(120)}),
         "any JSON": ("schema", True, {"a": [1, {"b": None}], "text": "é\n", "more": [[], {}, -1.5e3]}),
-        "JSON": ("ebnf", ablation.JSON, ablation.TEXTS["JSON"]),
-        "XML": ("ebnf", ablation.MARKUP, ablation.TEXTS["XML"]),
-        "Python DSL": ("ebnf", ablation.CODE, ablation.TEXTS["Python DSL"]),
+        "JSON": ("ebnf", four_grammars.JSON, four_grammars.TEXTS["JSON"]),
+        "XML": ("ebnf", four_grammars.MARKUP, four_grammars.TEXTS["XML"]),
+        "Python DSL": ("ebnf", four_grammars.CODE, four_grammars.TEXTS["Python DSL"]),
         "date": ("regex", r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])( \d\d:\d\d)?", "2026-04-30 12:05"),
     }
-    special = tekken.num_special
+    special = vocabulary.first_text_id
     tasks = {}
     for name, (kind, grammar, text) in found.items():
         text = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
         spelled = grammar if isinstance(grammar, str) else json.dumps(grammar)
         # The vocabulary of the program has no special tokens but one, at its end.
-        tokens = [token - special for token in tekken.encode(text)]
+        tokens = [token - special for token in vocabulary.encode(text)]
         tasks[name] = {"kind": kind, "text": spelled, "tokens": tokens}
     return tasks
 
 
-def write_vocabulary(tekken: Tekken, path: Path) -> None:
-    tokens = [*tekken.tokens[tekken.num_special :], b"<stop>"]
+def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
+    tokens = [*vocabulary.tokens[vocabulary.first_text_id :], b"<stop>"]
     path.write_bytes(b"".join(struct.pack("<I", len(token)) + token for token in tokens))
 
 
@@ -117,10 +118,10 @@ def build() -> Path:
     return Path(next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "instructions"))
 
 
-def count(program: Path, tasks: dict[str, dict[str, Any]], tekken: Tekken, folder: Path) -> dict[str, dict[str, Path]]:
+def count(program: Path, tasks: dict[str, dict[str, Any]], vocabulary: Vocabulary, folder: Path) -> dict[str, dict[str, Path]]:
     """Runs the program; for each part of each task the profile that callgrind wrote."""
     (folder / "tasks.json").write_text(json.dumps(list(tasks.values())))
-    write_vocabulary(tekken, folder / "vocabulary")
+    write_vocabulary(vocabulary, folder / "vocabulary")
     run(program, folder, "profile", f"--toggle-collect={FUNCTION}", f"--dump-after={FUNCTION}")
     profiles = {}
     for number, name in enumerate(tasks):
@@ -191,12 +192,12 @@ def main() -> int:
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
         sys.exit("`valgrind` is not installed; install it to count instructions")
-    tekken = Tekken()
-    tasks = tasks_of(tekken)
+    vocabulary = tekken()
+    tasks = tasks_of(vocabulary)
     tasks = {name: task for name, task in tasks.items() if not options.tasks or name in options.tasks.split(",")}
     program = build()
     with tempfile.TemporaryDirectory() as folder:
-        profiles = count(program, tasks, tekken, Path(folder))
+        profiles = count(program, tasks, vocabulary, Path(folder))
         found = {name: {part: instructions(path) for part, path in parts.items()} for name, parts in profiles.items()}
         if options.functions:
             print_functions(program, Path(folder), options.functions)

@@ -11,15 +11,13 @@ mistral-common.
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
 import sys
 import time
 from typing import Any
 
-from masks import Penstock, Tekken, versions
-from records import save_record
+from peers import Penstock
+from records import make_parser, report, versions
+from vocabularies import Vocabulary, tekken
 
 WINDOW = 60
 PLACES = (10, 1_000, 50_000)
@@ -55,13 +53,13 @@ def smallest(runs: list[list[float]]) -> float:
     return round(sum(columns) / len(columns), 2)
 
 
-def measure_long(engine: Any, tekken: Tekken, num_runs: int) -> dict[str, float]:
+def measure_long(engine: Any, vocabulary: Vocabulary, num_runs: int) -> dict[str, float]:
     """The same window of items, so many tokens into the output."""
     import penstock
 
-    engine.compile(SCHEMA)
-    item = tekken.encode(ITEM)
-    tokens = tekken.encode("[") + item * (max(PLACES) // len(item) + 20)
+    engine.compile("schema", SCHEMA)
+    item = vocabulary.encode(ITEM)
+    tokens = vocabulary.encode("[") + item * (max(PLACES) // len(item) + 20)
     window = [at + -(at - 1) % len(item) for at in PLACES]
     found: dict[int, list[list[float]]] = {at: [] for at in PLACES}
     for _ in range(num_runs + 1):
@@ -74,12 +72,12 @@ def measure_long(engine: Any, tekken: Tekken, num_runs: int) -> dict[str, float]
     return {str(at): smallest(runs[1:]) for at, runs in found.items()}
 
 
-def measure_deep(engine: Any, tekken: Tekken, num_runs: int) -> dict[str, float]:
+def measure_deep(engine: Any, vocabulary: Vocabulary, num_runs: int) -> dict[str, float]:
     """The same window inside the innermost of so many arrays."""
     import penstock
 
-    engine.compile(NESTED)
-    opening, window = tekken.encode("["), (tekken.encode('"a text", 42, ') * WINDOW)[:WINDOW]
+    engine.compile("schema", NESTED)
+    opening, window = vocabulary.encode("["), (vocabulary.encode('"a text", 42, ') * WINDOW)[:WINDOW]
     found = {}
     for depth in DEPTHS:
         matcher = penstock.Matcher(engine.compiled)
@@ -93,23 +91,23 @@ def measure_deep(engine: Any, tekken: Tekken, num_runs: int) -> dict[str, float]
     return found
 
 
+def print_tables(record: dict[str, Any]) -> None:
+    for kind, row in record["us_a_step"].items():
+        print(f"{kind:14s}" + "".join(f"{at:>8}: {value:6.2f} us" for at, value in row.items()))
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
-    tekken = Tekken()
-    engine, num_runs = Penstock(tekken), max(1, options.runs)
-    figures = {"output token": measure_long(engine, tekken, num_runs), "nesting depth": measure_deep(engine, tekken, num_runs)}
-    record = {"date": datetime.date.today().isoformat(), "versions": versions(["penstock"]), "us_a_step": figures}
-    if options.json:
-        print(json.dumps(record, indent=1))
-    else:
-        for kind, row in figures.items():
-            print(f"{kind:14s}" + "".join(f"{at:>8}: {value:6.2f} us" for at, value in row.items()))
-    if not options.no_record:
-        save_record("long-outputs", record)
+    vocabulary = tekken()
+    engine, num_runs = Penstock(vocabulary), max(1, options.runs)
+    figures = {
+        "output token": measure_long(engine, vocabulary, num_runs),
+        "nesting depth": measure_deep(engine, vocabulary, num_runs),
+    }
+    record = {"versions": versions(["penstock"]), "us_a_step": figures}
+    report("long-outputs", record, options, print_tables)
     return 0
 
 

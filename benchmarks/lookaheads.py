@@ -22,9 +22,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import functools
-import json
 import multiprocessing
 import os
 import sys
@@ -36,9 +34,9 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import records
 from lookaheads_report import gates, print_report, save_plot
 from lookaheads_tasks import PAIR, Task, load_tasks, log_probability, story_of, well_formed
-from records import save_record
 
 MAX_TOKENS = 112
 CHUNK = 16  # prompts of one piece of work; they are decoded side by side
@@ -310,7 +308,7 @@ def report_on(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     begin = time.perf_counter()
     rows = measure(options, folder)
     report: dict[str, Any] = {
-        "date": datetime.date.today().isoformat(), "pair": folder.name, "split": options.split, "prompts": options.prompts,
+        "pair": folder.name, "split": options.split, "prompts": options.prompts,
         "settings": {"candidates": NUM_CANDIDATES, **SETTINGS},
         "agreement": agreement(folder, options.split, min(options.prompts, 4 * CHUNK)),
         "minutes": round((time.perf_counter() - begin) / 60, 1),
@@ -321,7 +319,7 @@ def report_on(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = records.make_parser(__doc__)
     parser.add_argument("--full", action="store_true", help="add the sweeps")
     parser.add_argument(
         "--prompts", type=int, help="prompts of each task; by default 300, or 64 with --full, which claims nothing"
@@ -334,8 +332,6 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--pair", type=Path, action="append", help="a folder with target, draft and classifier; may be repeated"
     )
     parser.add_argument("--judge", type=Path, help="a folder with a model of the same vocabulary that judges fluency")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args(arguments)
     options.prompts = options.prompts or (64 if options.full else 300)
     return options
@@ -350,14 +346,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
     for folder in options.pair or [PAIR]:
         report = report_on(options, folder)
-        if options.json:
-            print(json.dumps(report, indent=1))
-        else:
-            print_report(report)
-        if not options.no_record:
-            other = "" if folder.resolve() == PAIR else f"-{folder.name}"
-            path = save_record(f"lookaheads{'-full' if options.full else ''}{other}", report)
-            save_plot(report, path.with_suffix(".png"))
+        other = "" if folder.resolve() == PAIR else f"-{folder.name}"
+        name = f"lookaheads{'-full' if options.full else ''}{other}"
+        records.report(name, report, options, print_report, save_plot)
     return 0
 
 

@@ -1,243 +1,49 @@
 """Time to the first mask and time per token, for penstock and its peers, over recorded schemas with instances.
 
-    python benchmarks/masks.py [CASES.jsonl.gz] [--engines penstock,llguidance,xgrammar] [--stride 29] [--json] [--no-record]
+    python benchmarks/masks.py [CASES.jsonl.gz] [--engines penstock,llguidance,xgrammar] [--stride 29]
+                               [--vocabulary tekken|qwen|o200k|sentencepiece] [--json] [--no-record]
 
 A case is `{"id", "schema", "tests": [{"valid", "data"}]}`; by default those of the data folder (PENSTOCK_SHARED,
-../shared). Vocabulary: tekken of mistral-common, 131,072 ids. Every engine gets every case in turn, in a process of its
-own, on one thread.
+../shared). Vocabularies: the head of `vocabularies.py`. Every engine gets every case in turn, in a process of its own, on
+one thread. A second and a half a case, most of it XGrammar's compiles: some three minutes at stride 29.
 
-first mask: compile (a new compiler a schema, the vocabulary's tables built before) and the first fill. A step is fill +
-accept of one token of an instance as json.dumps writes it. Each instance is read three times: `first` is the first
-pass, with all first visits of its states; `repeat` is the smaller time of the other two. All in microseconds. Places:
-what the token begins in. passing: compiled, every valid instance taken to its end, every invalid one refused. Times are
-over the cases that all engines pass.
+first mask: compile (a new compiler a schema, the vocabulary's tables made before) and the first fill. A step is fill +
+accept of one token of an instance. cold: the first reading of all instances after a compile; warm: the second one. Three
+such rounds; each figure is the smallest of the three, so a maximum is the largest of per-step minima (see `reading.py`).
+first visit: the step's mask, as penstock fills it, is none that this schema has shown before; the same steps for all
+engines. Places: what the token begins in. passing: compiled, every valid instance taken to its end, every invalid one
+refused. Tables are over the cases that all engines pass, and over those that each passes by itself, where percentiles of
+different engines are over different cases. `ratio` is penstock over the best peer of the line. All in microseconds.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import gzip
-import importlib.metadata
-import importlib.util
 import json
-import multiprocessing
 import os
-import platform
 import sys
-import time
+from argparse import Namespace
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from records import save_record
+from peers import MASK_ENGINES, installed
+from reading import PLACES
+from records import make_parser, percentiles, pyplot, report, versions
+from tqdm import tqdm
+from vocabularies import VOCABULARIES
+from workers import Worker
 
-FOLDER = Path(__file__).resolve().parent
-SHARED = Path(os.environ.get("PENSTOCK_SHARED", FOLDER.parents[1] / "shared"))
-SECONDS_PER_CASE = 30
-PLACES = ("name", "string", "number", "structure")
-SHARES = (0.5, 0.9, 0.99, 1.0)
-
-
-class Tekken:
-    """The vocabulary: bytes of every id, special ids first, and the encoder."""
-
-    def __init__(self) -> None:
-        import mistral_common
-        from mistral_common.tokens.tokenizers.tekken import Tekkenizer
-
-        path = Path(mistral_common.__file__).parent / "data" / "tekken_240911.json"
-        tokenizer = Tekkenizer.from_file(str(path))
-        self.num_special, self.stop_id = tokenizer.num_special_tokens, 2
-        self.ranks, self.pattern = tokenizer._model._mergeable_ranks, tokenizer._model._pat_str
-        self.tokens = [b""] * (self.num_special + len(self.ranks))
-        for token, rank in self.ranks.items():
-            self.tokens[self.num_special + rank] = token
-        self.encode: Callable[[str], list[int]] = lambda text: tokenizer.encode(text, bos=False, eos=False)
-
-
-class Penstock:
-    """This library."""
-
-    def __init__(self, tekken: Tekken) -> None:
-        import penstock
-        from penstock.bitmask import allocate_token_bitmask
-
-        self.penstock = penstock
-        special = range(tekken.num_special)
-        self.info = penstock.TokenizerInfo(tekken.tokens, stop_token_ids=[tekken.stop_id], special_token_ids=special)
-        self.bitmask = allocate_token_bitmask(1, len(tekken.tokens))
-        self.encode = tekken.encode
-
-    def compile(self, schema: Any) -> None:
-        self.compiled = self.penstock.GrammarCompiler(self.info).compile_json_schema(schema)
-
-    def start(self) -> tuple[Callable[[], Any], Callable[[int], bool]]:
-        """A new output: its fill and its accept."""
-        matcher, bitmask = self.penstock.Matcher(self.compiled), self.bitmask
-        return (lambda: matcher.fill_next_token_bitmask(bitmask, 0)), matcher.accept_token
-
-
-class LLGuidance:
-    """llguidance, with its own numbering: text tokens first."""
-
-    def __init__(self, tekken: Tekken) -> None:
-        import llguidance
-        import llguidance.numpy
-        import llguidance.tiktoken
-        import tiktoken
-
-        special = {f"<SP{i}>": len(tekken.ranks) + i for i in range(tekken.num_special)}
-        encoding = tiktoken.Encoding("tekken", pat_str=tekken.pattern, mergeable_ranks=tekken.ranks, special_tokens=special)
-        stop = len(tekken.ranks) + tekken.stop_id
-        self.tokenizer = llguidance.tiktoken.lltokenizer_from_encoding(encoding, eos_token=stop)
-        self.matcher_class, self.fill = llguidance.LLMatcher, llguidance.numpy.fill_next_token_bitmask
-        self.bitmask = llguidance.numpy.allocate_token_bitmask(1, self.tokenizer.vocab_size)
-        self.encode = lambda text: [token - tekken.num_special for token in tekken.encode(text)]
-
-    def compile(self, schema: Any) -> None:
-        self.compiled = self.matcher_class(self.tokenizer, self.matcher_class.grammar_from_json_schema(schema))
-        if self.compiled.is_error():
-            raise ValueError(self.compiled.get_error())
-
-    def start(self) -> tuple[Callable[[], Any], Callable[[int], bool]]:
-        matcher, bitmask = self.compiled.deep_copy(), self.bitmask
-
-        def accept(token: int) -> bool:
-            allowed = int(bitmask[0, token >> 5]) >> (token & 31) & 1
-            return bool(allowed) and matcher.consume_token(token)
-
-        return (lambda: self.fill(matcher, bitmask, 0)), accept
-
-
-class XGrammar:
-    """XGrammar, strict, with flexible whitespace."""
-
-    def __init__(self, tekken: Tekken) -> None:
-        import xgrammar
-
-        self.xgrammar, size = xgrammar, len(tekken.tokens)
-        stop = [tekken.stop_id]
-        self.info = xgrammar.TokenizerInfo(tekken.tokens, xgrammar.VocabType.RAW, vocab_size=size, stop_token_ids=stop)
-        self.bitmask, self.encode = xgrammar.allocate_token_bitmask(1, size), tekken.encode
-
-    def compile(self, schema: Any) -> None:
-        compiler = self.xgrammar.GrammarCompiler(self.info, max_threads=1, cache_enabled=False)
-        self.compiled = compiler.compile_json_schema(json.dumps(schema), any_whitespace=True, strict_mode=True)
-
-    def start(self) -> tuple[Callable[[], Any], Callable[[int], bool]]:
-        matcher, bitmask = self.xgrammar.GrammarMatcher(self.compiled), self.bitmask
-        return (lambda: matcher.fill_next_token_bitmask(bitmask)), matcher.accept_token
-
-
-ENGINES = {"penstock": Penstock, "llguidance": LLGuidance, "xgrammar": XGrammar}
-
-
-def installed(names: str) -> list[str]:
-    """Of names with commas between them, the engines that are there."""
-    return [name for name in names.split(",") if name == "penstock" or importlib.util.find_spec(name)]
-
-
-def places_of(text: str) -> list[str]:
-    """For each character of a JSON text, what a token that begins there begins in."""
-    places, inside, start = [], False, 0
-    for i, character in enumerate(text):
-        kind = "string" if inside else "number" if character in "-.0123456789eE+" else "structure"
-        places.append(kind)
-        if character == '"' and (not inside or not is_escaped(text, i)):
-            if inside and text[i + 1 : i + 2] == ":":
-                places[start : i + 1] = ["name"] * (i + 1 - start)
-            inside, start = not inside, i
-    return places
-
-
-def is_escaped(text: str, at: int) -> bool:
-    """Whether an odd number of backslashes stands before."""
-    return (at - len(text[:at].rstrip("\\"))) % 2 == 1
-
-
-def read_instance(engine: Any, tokens: list[int]) -> tuple[list[float], bool]:
-    """One pass: the time of each step, and whether every token was taken."""
-    fill, accept = engine.start()
-    steps = []
-    for token in tokens:
-        begin = time.perf_counter()
-        fill()
-        taken = accept(token)
-        steps.append((time.perf_counter() - begin) * 1e6)
-        if not taken:
-            return steps, False
-    return steps, True
-
-
-def measure(engine: Any, tekken: Tekken, case: dict[str, Any]) -> dict[str, Any]:
-    """Verdict and times of one case."""
-    begin = time.perf_counter()
-    try:
-        engine.compile(case["schema"])
-        engine.start()[0]()
-    except Exception as error:
-        return {"verdict": "refused", "reason": repr(error)[:200]}
-    answer: dict[str, Any] = {"first mask": (time.perf_counter() - begin) * 1e6, "verdict": "passing", "steps": []}
-    for test in case["tests"]:
-        text = json.dumps(test["data"], ensure_ascii=False)
-        tokens = engine.encode(text)
-        passes = [read_instance(engine, tokens) for _ in range(3)]
-        if passes[0][1] != test["valid"] and answer["verdict"] != "invalid accepted":
-            answer["verdict"] = "valid rejected" if test["valid"] else "invalid accepted"
-        places, at = places_of(text), 0
-        spelled = [tekken.tokens[token] for token in tekken.encode(text)]
-        offsets = []
-        for token in spelled:
-            offsets.append(len(text.encode()[:at].decode(errors="ignore")))
-            at += len(token)
-        for i, first in enumerate(passes[0][0]):
-            again = min((other[0][i] for other in passes[1:]), default=first)
-            answer["steps"].append((places[min(offsets[i], len(places) - 1)], round(first, 2), round(again, 2)))
-    return answer
-
-
-def work(name: str, connection: Any) -> None:
-    """A process that answers cases."""
-    tekken = Tekken()
-    engine = ENGINES[name](tekken)
-    measure(engine, tekken, {"schema": {"type": "object"}, "tests": [{"valid": True, "data": {"a": "b"}}]})
-    connection.send("ready")
-    while (case := connection.recv()) is not None:
-        connection.send(measure(engine, tekken, case))
-
-
-class Worker:
-    """An engine in its process, started again where a case took too long or broke it."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.process = name, None
-
-    def ask(self, case: dict[str, Any]) -> dict[str, Any]:
-        if self.process is None:
-            self.connection, other = multiprocessing.Pipe()
-            self.process = multiprocessing.get_context("spawn").Process(target=work, args=(self.name, other), daemon=True)
-            self.process.start()
-            other.close()
-            if self.connection.recv() != "ready":
-                raise RuntimeError(f"{self.name} did not start")
-        self.connection.send(case)
-        verdict = "timeout"
-        if self.connection.poll(SECONDS_PER_CASE):
-            try:
-                return self.connection.recv()
-            except EOFError:
-                verdict = "crash"
-        self.process.kill()
-        self.process = None
-        return {"verdict": verdict}
-
-    def close(self) -> None:
-        """Ends the process."""
-        if self.process is not None:
-            self.connection.send(None)
-            self.process.join()
+SHARED = Path(os.environ.get("PENSTOCK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+SECONDS_PER_CASE = 1.5
+TURNS = ("first visits", "repeats")
+COLUMNS = ("p50", "p90", "p99", "p99.9", "max", "mean")
+STEP_AIMS = {"p50": 0.3, "p90": 0.12, "p99": 0.15, "p99.9": 0.15, "max": 0.2, "mean": 0.08}
+AIMS = {"first mask": {"p50": 0.06, "p99": 0.1, "max": 0.15}, "cold, all steps": STEP_AIMS}
+"""Ratios to the best peer; those of the first mask to llguidance."""
+Answers = dict[str, list[dict[str, Any]]]
+Times = dict[str, list[float]]
 
 
 def read_cases(path: Path, stride: int) -> Iterator[dict[str, Any]]:
@@ -245,111 +51,129 @@ def read_cases(path: Path, stride: int) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for number, line in enumerate(lines) if number % stride == 0)
 
 
-def percentiles(values: list[float]) -> dict[str, float]:
-    """Some percentiles and the mean."""
-    ordered = sorted(values)
-    found = {f"p{share * 100:g}": round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2) for share in SHARES}
-    return found | {"mean": round(sum(ordered) / len(ordered), 2)}
+def cases_of(options: Namespace) -> list[dict[str, Any]]:
+    """The cases that the options name; ends the program where they are missing."""
+    if not options.cases.is_file():
+        sys.exit(f"`{options.cases}` is not there; set PENSTOCK_SHARED to the data folder, or name a file of cases")
+    return list(read_cases(options.cases, options.stride))
 
 
-def summarise(answers: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Verdicts of all cases, and times of those that every engine passes."""
-    columns = list(answers)
-    common = [
-        i for i, rows in enumerate(zip(*answers.values(), strict=True)) if all(row["verdict"] == "passing" for row in rows)
-    ]
-    summary: dict[str, Any] = {"cases": len(answers[columns[0]]), "common": len(common)}
-    for name in columns:
-        rows, times = answers[name], defaultdict(list)
-        for row in (rows[i] for i in common):
-            times["first mask"].append(row["first mask"])
-            for place, first, again in row["steps"]:
-                times["step, first"].append(first)
-                times["step, repeat"].append(again)
-                times[f"{place}, first"].append(first)
-                times[f"{place}, repeat"].append(again)
-        verdicts = {kind: sum(row["verdict"] == kind for row in rows) for kind in sorted({row["verdict"] for row in rows})}
-        summary[name] = {"verdicts": verdicts, "times": {key: percentiles(values) for key, values in times.items()}}
-    return summary
+def ask_all(cases: list[dict[str, Any]], engines: list[str], vocabulary: str) -> Answers:
+    """The answers of all engines, which take turns."""
+    workers = {name: Worker(name, vocabulary) for name in engines}
+    answers: Answers = {name: [] for name in engines}
+    print(f"about {len(cases) * SECONDS_PER_CASE / 60:.0f} minutes on a quiet machine", file=sys.stderr)
+    for case in tqdm(cases, unit="schema", disable=None):
+        for name, worker in workers.items():
+            answers[name].append(worker.ask(case))
+    for worker in workers.values():
+        worker.close()
+    return answers
 
 
-def print_tables(summary: dict[str, Any], engines: list[str]) -> None:
-    print(f"{summary['cases']} schemas, {summary['common']} passed by all; microseconds")
-    for name in engines:
-        print(f"  {name}: " + ", ".join(f"{count} {kind}" for kind, count in summary[name]["verdicts"].items()))
-    keys = [
-        "first mask",
-        "step, first",
-        "step, repeat",
-        *(f"{place}, {turn}" for place in PLACES for turn in ("first", "repeat")),
-    ]
-    for key in keys:
-        for share in ("p50", "p90", "p99", "p100", "mean"):
-            cells = [summary[name]["times"].get(key, {}).get(share) for name in engines]
-            print(f"{key:20s} {share:5s}" + "".join(f"{cell if cell is not None else '-':>14}" for cell in cells))
+def times_of(rows: list[dict[str, Any]], labels: list[dict[str, Any]]) -> Times:
+    """The times of some cases by what was measured; `labels` are the reference's answers, with first visits and places."""
+    times: Times = defaultdict(list)
+    for row, label in zip(rows, labels, strict=True):
+        times["first mask"].append(row["first mask"])
+        for test, steps in enumerate(row["cold"]):
+            times["cold, all steps"] += steps
+            times["warm, all steps"] += row["warm"][test]
+            for at, new in enumerate(label.get("new", [[]] * len(row["cold"]))[test][: len(steps)]):
+                turn, place = TURNS[not new], label["places"][test][at]
+                times[f"cold, {turn}"].append(steps[at])
+                times[f"cold, {turn}: {place}"].append(steps[at])
+                times[f"warm: {place}"].append(row["warm"][test][at])
+    return times
 
 
-def plot(answers: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """The distribution of all steps, one line an engine."""
-    import matplotlib
+def summarise(answers: Answers) -> tuple[dict[str, Any], dict[str, Times]]:
+    """Verdicts, and times of the cases that all engines pass and of those that each passes; the times of the former whole."""
+    engines = list(answers)
+    passing = {name: [i for i, row in enumerate(answers[name]) if row["verdict"] == "passing"] for name in engines}
+    common = sorted(set.intersection(*(set(cases) for cases in passing.values())))
+    labels = answers.get("penstock") or [{}] * len(answers[engines[0]])
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    def times(name: str, cases: list[int]) -> Times:
+        return times_of([answers[name][i] for i in cases], [labels[i] for i in cases])
 
-    figure, axes = pyplot.subplots(figsize=(7, 4))
-    for name, rows in answers.items():
-        steps = sorted(first for row in rows for _, first, _ in row.get("steps", []))
-        axes.plot(steps, [(i + 1) / len(steps) for i in range(len(steps))], label=name)
-    axes.set(xscale="log", xlabel="fill + accept, first pass (microseconds)", ylabel="share of steps")
-    axes.legend()
-    figure.savefig(path, bbox_inches="tight")
+    whole = {name: times(name, common) for name in engines}
+    own = {name: times(name, passing[name]) for name in engines}
+    verdicts = {name: counts([row["verdict"] for row in answers[name]]) for name in engines}
+    summary: dict[str, Any] = {"cases": len(labels), "common": len(common), "verdicts": verdicts}
+    for name, found in (("passed by all", whole), ("passed by each", own)):
+        summary[name] = {engine: {key: percentiles(values) for key, values in found[engine].items()} for engine in engines}
+    return summary, whole
 
 
-def versions(engines: list[str]) -> dict[str, str]:
-    found = {
-        "python": platform.python_version(),
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs",
-    }
-    for name in engines:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "source tree"
-    return found
+def counts(names: list[str]) -> dict[str, int]:
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+def ratio(figures: dict[str, Any], key: str, column: str) -> float | None:
+    """Penstock over the best peer, or over llguidance for first masks."""
+    peers = [name for name in figures if name != "penstock" and key in figures[name]]
+    if key == "first mask":
+        peers = [name for name in peers if name == "llguidance"]
+    if not peers or key not in figures.get("penstock", {}):
+        return None
+    return figures["penstock"][key][column] / min(figures[name][key][column] for name in peers)
+
+
+def print_tables(record: dict[str, Any]) -> None:
+    print(f"{record['vocabulary']}: {record['cases']} schemas, {record['common']} passed by all; microseconds")
+    for name, verdicts in record["verdicts"].items():
+        print(f"  {name}: " + ", ".join(f"{count} {kind}" for kind, count in verdicts.items()))
+    keys = ["first mask", "cold, all steps", "warm, all steps", *(f"cold, {turn}" for turn in TURNS)]
+    keys += [f"cold, {turn}: {place}" for turn in TURNS for place in PLACES] + [f"warm: {place}" for place in PLACES]
+    for over in ("passed by all", "passed by each"):
+        engines = list(record[over])
+        print(f"\n{over}\n{'':36s}" + "".join(f"{name:>14}" for name in engines) + f"{'ratio':>8}{'aim':>8}")
+        for key in keys:
+            print_lines(record[over], key)
+
+
+def print_lines(figures: dict[str, Any], key: str) -> None:
+    for column in COLUMNS:
+        cells = [figures[name].get(key, {}).get(column) for name in figures]
+        if not any(cell is not None for cell in cells):
+            return
+        found, aim = ratio(figures, key, column), AIMS.get(key, {}).get(column)
+        line = f"{key:30s}{column:6s}" + "".join(f"{'-' if cell is None else cell:>14}" for cell in cells)
+        line += f"{'-' if found is None else format(found, '.3f'):>8}"
+        print(line + (f"{aim:8.2f}{'' if found is None or found <= aim else '  missed'}" if aim else ""))
+
+
+def plot(whole: dict[str, Times], path: Path) -> None:
+    """Percentile curves of the cold readings, first visits above and repeats below, by place; one line an engine."""
+    figure, grid = pyplot().subplots(2, 1 + len(PLACES), figsize=(15, 6), sharex=True, sharey=True)
+    for row, turn in enumerate(TURNS):
+        for axes, place in zip(grid[row], ("", *PLACES), strict=True):
+            key = f"cold, {turn}: {place}" if place else f"cold, {turn}"
+            for name, times in whole.items():
+                steps = sorted(times.get(key, []), reverse=True)
+                axes.plot([(i + 1) / len(steps) for i in range(len(steps))], steps, label=name)
+            axes.set(title=f"{turn}, {place or 'all'}", xscale="log", yscale="log")
+            axes.set_xticks([1, 0.1, 0.01, 0.001], ["min", "p90", "p99", "p99.9"])
+        grid[row, 0].set_ylabel("fill + accept (microseconds)")
+    grid[0, 0].invert_xaxis()
+    grid[0, 0].legend()
+    figure.tight_layout()
+    figure.savefig(path)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("cases", nargs="?", type=Path, default=SHARED / "data" / "maskbench-dev.jsonl.gz")
-    parser.add_argument("--engines", default=",".join(ENGINES))
+    parser.add_argument("--engines", default=",".join(MASK_ENGINES))
     parser.add_argument("--stride", type=int, default=29)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
+    parser.add_argument("--vocabulary", choices=VOCABULARIES, default="tekken")
     options = parser.parse_args()
-    if not options.cases.is_file():
-        sys.exit(f"`{options.cases}` is not there; set PENSTOCK_SHARED to the data folder, or name a file of cases")
     engines = installed(options.engines)
-    workers = {name: Worker(name) for name in engines}
-    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in engines}
-    for number, case in enumerate(read_cases(options.cases, options.stride)):
-        for name, worker in workers.items():
-            answers[name].append(worker.ask(case))
-        if sys.stderr.isatty():
-            print(f"\r{number + 1} schemas", end="", file=sys.stderr)
-    for worker in workers.values():
-        worker.close()
-    summary = {
-        "date": datetime.date.today().isoformat(),
-        "stride": options.stride,
-        "versions": versions(engines),
-        **summarise(answers),
-    }
-    if options.json:
-        print(json.dumps(summary, indent=1))
-    else:
-        print_tables(summary, engines)
-    if not options.no_record:
-        plot(answers, save_record("masks", summary).with_suffix(".png"))
+    summary, whole = summarise(ask_all(cases_of(options), engines, options.vocabulary))
+    record = {"vocabulary": options.vocabulary, "stride": options.stride, "versions": versions(engines), **summary}
+    name = "masks" if options.vocabulary == "tekken" else f"masks-{options.vocabulary}"
+    report(name, record, options, print_tables, lambda _, path: plot(whole, path))
     return 0
 
 

@@ -13,17 +13,17 @@ what is left when it gives that back. Every instance's verdict is checked; a wro
 
 from __future__ import annotations
 
-import argparse
 import ctypes
-import datetime
 import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from masks import SHARED, Penstock, Tekken, percentiles, read_cases, versions
-from records import save_record
+from masks import SHARED, cases_of
+from peers import Penstock
+from records import make_parser, percentiles, report, versions
+from vocabularies import Vocabulary, tekken
 
 CACHE_BYTES = 64 << 20
 NUM_MATCHERS, MATCHER_TOKENS = 500, 1_000
@@ -38,13 +38,13 @@ def resident_bytes() -> int:
     return pages * 4096
 
 
-def read_all(engine: Any, tekken: Tekken, compiled: Any, case: dict[str, Any]) -> bool:
+def read_all(engine: Any, vocabulary: Vocabulary, compiled: Any, case: dict[str, Any]) -> bool:
     """Reads the instances with all their masks; whether every verdict is right."""
     import penstock
 
     for test in case["tests"]:
         matcher, taken = penstock.Matcher(compiled), True
-        for token in tekken.encode(json.dumps(test["data"], ensure_ascii=False)):
+        for token in vocabulary.encode(json.dumps(test["data"], ensure_ascii=False)):
             matcher.fill_next_token_bitmask(engine.bitmask, 0)
             taken = taken and matcher.accept_token(token)
             if not taken:
@@ -54,35 +54,35 @@ def read_all(engine: Any, tekken: Tekken, compiled: Any, case: dict[str, Any]) -
     return True
 
 
-def measure_vocabulary(tekken: Tekken) -> tuple[Any, dict[str, float]]:
+def measure_vocabulary(vocabulary: Vocabulary) -> tuple[Any, dict[str, float]]:
     """The engine, and what its vocabulary costs."""
     before, begin = resident_bytes(), time.perf_counter()
-    engine = Penstock(tekken)
-    engine.compile(True)
+    engine = Penstock(vocabulary)
+    engine.compile("schema", True)
     seconds = time.perf_counter() - begin
     tables = engine.compiled.vocabulary_size_bytes
     return engine, {
-        "ids": len(tekken.tokens),
+        "ids": len(vocabulary.tokens),
         "tables_bytes": tables,
         "resident_bytes": resident_bytes() - before,
         "seconds": round(seconds, 3),
     }
 
 
-def measure_json(engine: Any, tekken: Tekken) -> dict[str, int]:
-    engine.compile(True)
+def measure_json(engine: Any, vocabulary: Vocabulary) -> dict[str, int]:
+    engine.compile("schema", True)
     case = {"tests": [{"valid": True, "data": json.loads(JSON_TEXT)}]}
-    if not read_all(engine, tekken, engine.compiled, case):
+    if not read_all(engine, vocabulary, engine.compiled, case):
         raise SystemExit("the JSON text of this benchmark was refused")
     return {"size_bytes": engine.compiled.size_bytes, "masks": engine.compiled.mask_counts[0]}
 
 
-def measure_matchers(engine: Any, tekken: Tekken) -> dict[str, int]:
+def measure_matchers(engine: Any, vocabulary: Vocabulary) -> dict[str, int]:
     """Bytes of one of many matchers under one grammar."""
     import penstock
 
-    engine.compile({"type": "array", "items": {"type": "integer"}})
-    tokens = tekken.encode("[" + "12, " * 600)[:MATCHER_TOKENS]
+    engine.compile("schema", {"type": "array", "items": {"type": "integer"}})
+    tokens = vocabulary.encode("[" + "12, " * 600)[:MATCHER_TOKENS]
     before = resident_bytes()
     matchers = [penstock.Matcher(engine.compiled) for _ in range(NUM_MATCHERS)]
     fresh = resident_bytes()
@@ -92,7 +92,7 @@ def measure_matchers(engine: Any, tekken: Tekken) -> dict[str, int]:
     return {"fresh_bytes": (fresh - before) // NUM_MATCHERS, "bytes_a_token": grown // NUM_MATCHERS // len(tokens)}
 
 
-def measure_schemas(engine: Any, tekken: Tekken, cases: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def measure_schemas(engine: Any, vocabulary: Vocabulary, cases: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Sizes of the compiled grammars, and the resident set of the process along the way."""
     import penstock
 
@@ -105,7 +105,7 @@ def measure_schemas(engine: Any, tekken: Tekken, cases: list[dict[str, Any]]) ->
         except penstock.PenstockError:
             refused += number < len(cases)
             continue
-        wrong += not read_all(engine, tekken, compiled, case)
+        wrong += not read_all(engine, vocabulary, compiled, case)
         if number < len(cases):
             sizes.append(compiled.size_bytes)
         peak = max(peak, resident_bytes() - start)
@@ -124,33 +124,27 @@ def measure_schemas(engine: Any, tekken: Tekken, cases: list[dict[str, Any]]) ->
     return percentiles(sizes), process
 
 
+def print_tables(record: dict[str, Any]) -> None:
+    for kind in ("vocabulary", "JSON", "matcher", "schema", "process"):
+        print(f"{kind:12s}" + "  ".join(f"{name} {value}" for name, value in record[kind].items()))
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("cases", nargs="?", type=Path, default=SHARED / "data" / "maskbench-dev.jsonl.gz")
     parser.add_argument("--stride", type=int, default=4)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args()
-    if not options.cases.is_file():
-        sys.exit(f"`{options.cases}` is not there; set PENSTOCK_SHARED to the data folder, or name a file of cases")
-    tekken = Tekken()
-    engine, vocabulary = measure_vocabulary(tekken)
-    figures: dict[str, Any] = {"vocabulary": vocabulary, "JSON": measure_json(engine, tekken)}
-    figures["matcher"] = measure_matchers(engine, tekken)
-    figures["schema"], figures["process"] = measure_schemas(engine, tekken, list(read_cases(options.cases, options.stride)))
+    cases, vocabulary = cases_of(options), tekken()
+    engine, tables = measure_vocabulary(vocabulary)
+    figures: dict[str, Any] = {"vocabulary": tables, "JSON": measure_json(engine, vocabulary)}
+    figures["matcher"] = measure_matchers(engine, vocabulary)
+    figures["schema"], figures["process"] = measure_schemas(engine, vocabulary, cases)
     record = {
-        "date": datetime.date.today().isoformat(),
         "stride": options.stride,
         "versions": versions(["penstock"]),
         **figures,
     }
-    if options.json:
-        print(json.dumps(record, indent=1))
-    else:
-        for kind, row in figures.items():
-            print(f"{kind:12s}" + "  ".join(f"{name} {value}" for name, value in row.items()))
-    if not options.no_record:
-        save_record("memory", record)
+    report("memory", record, options, print_tables)
     return 0
 
 

@@ -2,28 +2,27 @@
 
     python benchmarks/schemas.py [--engines penstock,llguidance,xgrammar] [--json] [--no-record]
 
-Six families of generated schemas, each in growing sizes with one valid instance. Per engine and size: the smallest of five
-first masks (a new compiler each time, the vocabulary's tables built before), and the steps of the instance as in
-`masks.py`. An engine that took over `PATIENCE` seconds for one size, or refused it, is not asked for the larger ones of the
-family. The slope is what the first mask of the largest size costs beyond that of the smallest, by byte of schema.
+Six families of generated schemas, each in growing sizes with one valid instance. Some four minutes. Per engine and size:
+the smallest of three first masks (a new compiler each time, the vocabulary's tables made before; one where it takes over a
+second), and the steps of the instance: `first` is the first reading, `repeat` the second one (see `reading.py`). An engine
+that took over `PATIENCE` seconds for one size, or refused it, is not asked for the larger ones of the family. The slope is
+what the first mask of the largest size costs beyond that of the smallest, by byte of schema.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from masks import ENGINES, Worker, installed, percentiles, versions
-from records import save_record
+from peers import MASK_ENGINES, installed
+from records import make_parser, percentiles, pyplot, report, versions
 from tqdm import tqdm
+from workers import Worker
 
 PATIENCE = 4.0
-REPEATS = 5
 KINDS: tuple[tuple[dict[str, Any], Any], ...] = (
     ({"type": "string"}, "some text"),
     ({"type": "integer", "minimum": 0}, 12),
@@ -110,21 +109,11 @@ FAMILIES: dict[str, tuple[Callable[[int], Case], tuple[int, ...]]] = {
 def measure(worker: Worker, case: Case) -> dict[str, Any]:
     """First masks and steps of one schema; `verdict` says where there are none."""
     schema, instance = case
-    answers = [worker.ask({"schema": schema, "tests": []}) for _ in range(REPEATS)]
-    if any(answer["verdict"] != "passing" for answer in answers):
-        return {
-            "verdict": next(answer["verdict"] for answer in answers if answer["verdict"] != "passing"),
-            "reason": answers[0].get("reason", ""),
-        }
     answer = worker.ask({"schema": schema, "tests": [{"valid": True, "data": instance}]})
-    steps = {
-        turn: percentiles([step[i] for step in answer.get("steps", [])] or [0.0]) for i, turn in ((1, "first"), (2, "repeat"))
-    }
-    return {
-        "verdict": answer["verdict"],
-        "first mask": round(min(a["first mask"] for a in answers), 1),
-        "steps": steps,
-    }
+    if answer["verdict"] != "passing":
+        return {"verdict": answer["verdict"], "reason": answer.get("reason", "")}
+    steps = {"first": percentiles(answer["cold"][0]), "repeat": percentiles(answer["warm"][0])}
+    return {"verdict": "passing", "first mask": round(answer["first mask"], 1), "steps": steps}
 
 
 def run(engines: list[str]) -> dict[str, Any]:
@@ -174,12 +163,7 @@ def print_tables(families: dict[str, Any], engines: list[str]) -> None:
 
 
 def plot(families: dict[str, Any], engines: list[str], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, grid = pyplot.subplots(2, 3, figsize=(11, 6), sharey=True)
+    figure, grid = pyplot().subplots(2, 3, figsize=(11, 6), sharey=True)
     for axes, (family, rows) in zip(grid.flat, families.items(), strict=True):
         for name in engines:
             points = [(row["bytes"], row[name]["first mask"]) for row in rows if row.get(name, {}).get("verdict") == "passing"]
@@ -193,21 +177,20 @@ def plot(families: dict[str, Any], engines: list[str], path: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engines", default=",".join(ENGINES))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
+    parser = make_parser(__doc__)
+    parser.add_argument("--engines", default=",".join(MASK_ENGINES))
     options = parser.parse_args()
     engines = installed(options.engines)
     families = run(engines)
-    summary = {"date": datetime.date.today().isoformat(), "versions": versions(engines), "families": families}
+    summary: dict[str, Any] = {"versions": versions(engines), "families": families}
     summary["slopes"] = {family: {name: slope(rows, name) for name in engines} for family, rows in families.items()}
-    if options.json:
-        print(json.dumps(summary, indent=1))
-    else:
-        print_tables(families, engines)
-    if not options.no_record:
-        plot(families, engines, save_record("schemas", summary).with_suffix(".png"))
+    report(
+        "schemas",
+        summary,
+        options,
+        lambda record: print_tables(record["families"], engines),
+        lambda record, path: plot(record["families"], engines, path),
+    )
     return 0
 
 

@@ -1,27 +1,31 @@
-"""Time to the first mask and time per token of structural tags with many tools, for penstock and XGrammar.
+"""Time to the first mask and time per token of structural tags with many tools, for penstock and its peers.
 
-    python benchmarks/tool_calls.py [--tools 10,100,400] [--json] [--no-record]
+    python benchmarks/tool_calls.py [--tools 10,100,400] [--engines penstock,llguidance,xgrammar] [--json] [--no-record]
 
-The tools are made up: names of two or three words, some arguments each, one nested. Both engines get the same tag, the
-same vocabulary (tekken of mistral-common, 131,072 ids) and the same output: a sentence, a call, a sentence, another call.
+The tools are made up: names of two or three words, some arguments each, one nested. All engines get the same tags, the same
+vocabulary (tekken of mistral-common, 131,072 ids) and the same output: a sentence, a call, a sentence, another call.
+llguidance gets them as its own StructTag, without what else the family's structural tag says (a section of thoughts). It gives
+a call's fixed text as forced tokens to whoever asks, which is not used here: every token has its mask.
 
-first mask: compile (a new compiler, the vocabulary's tables built before) and the first fill. A step is fill + accept of
-one token; `first` is the first pass over the output, `repeat` the smaller time of two more. Microseconds of processor
-time, on one thread. An engine that refuses the output is reported so, and not timed.
+first mask: compile (a new compiler, the vocabulary's tables made before) and the first fill. A step is fill + accept of one
+token; `first` is the first reading of the output after a compile, `repeat` the second. Each figure is the smallest of three
+rounds, an engine that compiles for more than a second being compiled once. Microseconds, one thread. An engine that refuses
+the output is reported so, and not timed. A minute.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import json
-import platform
 import random
-import time
+import sys
+from pathlib import Path
 from typing import Any
 
-from masks import Penstock, Tekken, XGrammar
-from records import save_record
+from peers import ENGINES, MASK_ENGINES, installed
+from reading import NUM_ROUNDS, SLOW_SECONDS, read, smallest, time_first_mask
+from records import make_parser, percentiles, pyplot, report, versions
+from tqdm import tqdm
+from vocabularies import tekken
 
 VERBS = ("get", "set", "find", "list", "create", "delete", "send", "read")
 NOUNS = ("weather", "invoice", "message", "user", "order", "calendar", "file", "ticket", "contact", "payment", "route", "photo")
@@ -65,78 +69,68 @@ def output_of(tools: list[dict[str, Any]]) -> str:
     return "".join(parts)
 
 
-class PenstockTags(Penstock):
-    """This library."""
-
-    def compile(self, schema: Any) -> None:
-        self.compiled = self.penstock.GrammarCompiler(self.info).compile_structural_tag(schema)
-
-
-class XGrammarTags(XGrammar):
-    """XGrammar, compiled on one thread."""
-
-    def compile(self, schema: Any) -> None:
-        compiler = self.xgrammar.GrammarCompiler(self.info, max_threads=1, cache_enabled=False)
-        self.compiled = compiler.compile_structural_tag(schema)
-
-
-def pass_over(engine: Any, tokens: list[int]) -> list[float] | None:
-    """Microseconds of processor time of each step; None where a token is refused."""
-    fill, accept = engine.start()
-    times = []
-    for token in tokens:
-        started = time.process_time_ns()
-        fill()
-        taken = accept(token)
-        times.append((time.process_time_ns() - started) / 1000)
-        if not taken:
-            return None
-    return times
-
-
-def measure(engine: Any, tag: dict[str, Any], tokens: list[int]) -> dict[str, Any]:
+def measure(engine: Any, tag: dict[str, Any], text: str) -> dict[str, Any]:
     """The figures of one engine on one tag."""
-    started = time.process_time_ns()
-    engine.compile(tag)
-    fill, _ = engine.start()
-    fill()
-    first_mask = (time.process_time_ns() - started) / 1000
-    passes = [pass_over(engine, tokens) for _ in range(3)]
-    if None in passes:
-        return {"first_mask": round(first_mask), "refused": True}
-    first, second, third = passes
-    repeat = [min(pair) for pair in zip(second, third, strict=True)]
-    figures = {"first_mask": round(first_mask), "steps": len(tokens)}
-    for name, times in (("first", first), ("repeat", repeat)):
-        ordered = sorted(times)
-        shares = {
-            f"p{round(100 * share)}": ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.9, 1)
-        }
-        figures[name] = {key: round(value, 1) for key, value in {"mean": sum(times) / len(times), **shares}.items()}
-    return figures
+    tokens, first_masks, first, repeat = engine.encode(text), [], [], []
+    for _ in range(NUM_ROUNDS):
+        if not first_masks or first_masks[0] < SLOW_SECONDS * 1e6:
+            first_masks.append(time_first_mask(engine, "tag", tag))
+        for readings in (first, repeat):
+            steps, taken = read(engine, tokens)
+            if not taken:
+                return {"first mask": round(min(first_masks), 1), "refused": f"token {len(steps) - 1} of {len(tokens)}"}
+            readings.append(steps)
+    turns = {"first": percentiles(smallest(first)), "repeat": percentiles(smallest(repeat))}
+    return {"first mask": round(min(first_masks), 1), "steps": len(tokens), **turns}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def print_tables(record: dict[str, Any]) -> None:
+    heads = ("first mask", "first p50", "p99", "max", "mean", "repeat p50", "p99", "max", "mean")
+    for count, rows in record["us"].items():
+        print(f"{count} tools\n  {'':14s}" + "".join(f"{head:>12}" for head in heads))
+        for name, row in rows.items():
+            if "refused" in row:
+                print(f"  {name:14s}{row['first mask']:12.1f}  refused {row['refused']}")
+                continue
+            cells = [row[turn][key] for turn in ("first", "repeat") for key in ("p50", "p99", "max", "mean")]
+            print(f"  {name:14s}" + "".join(f"{cell:12.1f}" for cell in [row["first mask"], *cells]))
+
+
+def plot(record: dict[str, Any], path: Path) -> None:
+    """First masks and mean steps by the number of tools, one line an engine."""
+    figure, columns = pyplot().subplots(1, 3, figsize=(12, 3.6))
+    engines = list(next(iter(record["us"].values())))
+    for axes, what in zip(columns, ("first mask", "first", "repeat"), strict=True):
+        for name in engines:
+            rows = [(int(count), row[name]) for count, row in record["us"].items() if "refused" not in row[name]]
+            values = [row[what] if what == "first mask" else row[what]["mean"] for _, row in rows]
+            axes.plot([count for count, _ in rows], values, marker="o", label=name)
+        title = what if what == "first mask" else f"a token, {what} reading, mean"
+        axes.set(title=title, xscale="log", yscale="log", xlabel="tools", ylabel="microseconds")
+    columns[0].legend()
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> int:
+    parser = make_parser(__doc__)
     parser.add_argument("--tools", default="10,100,400")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
+    parser.add_argument("--engines", default=",".join(MASK_ENGINES))
     options = parser.parse_args()
     from penstock.tools import structural_tag
 
-    tekken = Tekken()
-    engines = {"penstock": PenstockTags(tekken), "xgrammar": XGrammarTags(tekken)}
+    names, vocabulary = installed(options.engines), tekken()
+    engines = {name: ENGINES[name](vocabulary) for name in names}
     for engine in engines.values():  # the vocabulary's tables
-        measure(engine, structural_tag(made_tools(1), family="hermes"), tekken.encode(output_of(made_tools(1))))
-    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "processor": platform.processor(), "us": {}}
-    for count in map(int, options.tools.split(",")):
-        tools = made_tools(count)
-        tag, tokens = structural_tag(tools, family="hermes"), tekken.encode(output_of(tools))
-        record["us"][str(count)] = {name: measure(engine, tag, tokens) for name, engine in engines.items()}
-    print(json.dumps(record, indent=None if options.json else 1))
-    if not options.no_record:
-        save_record("tool-calls", record)
+        measure(engine, structural_tag(made_tools(1), family="hermes"), output_of(made_tools(1)))
+    found: dict[str, Any] = {}
+    for count in tqdm(options.tools.split(","), unit="tag", disable=None):
+        tools = made_tools(int(count))
+        tag, text = structural_tag(tools, family="hermes"), output_of(tools)
+        found[count] = {name: measure(engine, tag, text) for name, engine in engines.items()}
+    report("tool-calls", {"versions": versions(names), "us": found}, options, print_tables, plot)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

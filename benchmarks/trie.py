@@ -12,16 +12,13 @@ Biases: as in `drafts.py`. The trie is ours, with the repairs that `crates/draft
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from drafts import TRACES, Retrieval, Trace, load, measure
-from records import save_record
+from records import make_parser, report
 
 LENGTHS = (8, 16, 32, 64, 128)  # decoding lengths
 BRANCHES = (2, 4, 8, 12, 16, 24, 32)  # branch lengths
@@ -136,28 +133,21 @@ def plot(tasks: dict[str, Any], path: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--tasks", default="")
     parser.add_argument("--requests", type=int, default=40, help="the first so many of each task")
     parser.add_argument("--traces", type=Path, default=TRACES)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-record", action="store_true")
     options = parser.parse_args(argv)
     if not options.traces.exists():
         print(f"no traces at {options.traces}; set PENSTOCK_SHARED or give --traces", file=sys.stderr)
         return 1
     wanted = [task for task in options.tasks.split(",") if task]
-    record: dict[str, Any] = {"date": datetime.date.today().isoformat(), "requests": options.requests, "tasks": {}}
+    record: dict[str, Any] = {"requests": options.requests, "tasks": {}}
     for task, traces in load(options.traces).items():
         if not wanted or task in wanted:
             record["tasks"][task] = sweep(traces[: options.requests])
             print(f"{task} is done", file=sys.stderr)
-    if options.json:
-        print(json.dumps(record, indent=1))
-    else:
-        print_tables(record["tasks"])
-    if not options.no_record:
-        plot(record["tasks"], save_record("trie", record).with_suffix(".png"))
+    report("trie", record, options, lambda r: print_tables(r["tasks"]), lambda r, path: plot(r["tasks"], path))
     return 0
 
 
