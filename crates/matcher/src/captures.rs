@@ -9,7 +9,7 @@
 use crate::compiled::CompiledGrammar;
 use crate::control::{Config, Control, Gap};
 use crate::core::Core;
-use crate::mask::is_complete_in;
+use crate::mask::is_complete;
 use crate::matcher::symbol_holds;
 use crate::run::{Configs, Run};
 use crate::stack::{FrameId, Stack};
@@ -236,7 +236,7 @@ impl Reader<'_, '_> {
         let ended: Vec<(usize, usize)> = places[at]
             .values
             .iter()
-            .filter(|value| value.1 < at && is_complete_in(self.run.core, &value.2))
+            .filter(|value| value.1 < at && is_complete(self.run.core, &value.2))
             .map(|value| (value.0, value.1))
             .collect();
         for (schema, start) in ended {

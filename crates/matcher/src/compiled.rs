@@ -61,6 +61,8 @@ pub struct CompiledGrammar {
     pub(crate) shared: Mutex<Shared>,
     /// As many masks as there are behind the lock, or fewer for a moment.
     num_masks: AtomicUsize,
+    /// Whether some rule asks for a temperature.
+    pub(crate) has_temperatures: bool,
     grammar: Grammar,
 }
 
@@ -110,6 +112,7 @@ impl CompiledGrammar {
         if start.is_empty() {
             return Err(CompileError::Empty(core.lowered.names[core.lowered.root].clone()));
         }
+        let has_temperatures = core.lowered.marks.iter().any(|marks| marks.temperature.is_some());
         Ok(CompiledGrammar {
             info,
             vocabulary,
@@ -118,6 +121,7 @@ impl CompiledGrammar {
                 masks: Masks::default(),
             }),
             num_masks: AtomicUsize::new(0),
+            has_temperatures,
             grammar: grammar.clone(),
         })
     }

@@ -36,7 +36,7 @@ pub(crate) fn completion(shared: &mut Shared, stack: &mut Stack, start: &[Config
 
 fn complete(shared: &mut Shared, stack: &mut Stack, start: &[Config]) -> Result<Option<Vec<u8>>, Limit> {
     let (mut configs, mut written) = (Configs::from_slice(start), Vec::new());
-    while !is_complete(shared, &configs) {
+    while !is_complete(&shared.core, &configs) {
         let mut run = Run::new(&mut shared.core, stack);
         let Some(piece) = next_piece(&mut run, &configs)? else {
             return Ok(None);

@@ -22,7 +22,7 @@ pub(crate) fn forced_bytes(
     let mark = stack.mark();
     let (mut configs, mut forced) = (Configs::from_slice(start), Vec::new());
     let outcome = loop {
-        if forced.len() >= MAX_JUMP_FORWARD || is_complete(shared, &configs) {
+        if forced.len() >= MAX_JUMP_FORWARD || is_complete(&shared.core, &configs) {
             break Ok(());
         }
         let mut run = Run::new(&mut shared.core, stack);

@@ -12,12 +12,7 @@ use penstock_tokens::bitmask;
 use smallvec::SmallVec;
 
 /// Whether the output may end in one of these configurations.
-pub(crate) fn is_complete(shared: &mut Shared, configs: &[Config]) -> bool {
-    is_complete_in(&shared.core, configs)
-}
-
-/// [`is_complete`], where the core is at hand alone.
-pub(crate) fn is_complete_in(core: &Core, configs: &[Config]) -> bool {
+pub(crate) fn is_complete(core: &Core, configs: &[Config]) -> bool {
     configs.iter().any(|config| match config.control {
         _ if config.frame != FrameId::BOTTOM => false,
         Control::Done => true,
@@ -77,7 +72,7 @@ pub(crate) fn find_mask(
     let mut mask = Mask {
         picks: SmallVec::new(),
         symbols: Vec::new(),
-        complete: is_complete(shared, configs),
+        complete: is_complete(&shared.core, configs),
     };
     let Shared { core, masks } = shared;
     let mut run = Run::new(core, stack);

@@ -306,7 +306,7 @@ impl Masks {
         if run.is_near_budget(&config) {
             return match may_make {
                 true => Ok(Some(Pick::new(
-                    Arc::new(walk_within_budget(run, vocabulary, config)?),
+                    Arc::new(walk_once(run, vocabulary, |walk| walk.tokens_within_budget(config))?),
                     &[],
                     Vec::new(),
                 ))),
@@ -352,7 +352,7 @@ impl Masks {
             if !may_make {
                 return Ok(None);
             }
-            let leaf = walk_exactly(run, vocabulary, config)?;
+            let leaf = walk_once(run, vocabulary, |walk| walk.tokens_exactly(config))?;
             return Ok(Some(Pick::new(Arc::new(leaf), &[], Vec::new())));
         }
         let available = if leaf.guarded.is_empty() {
@@ -405,26 +405,21 @@ fn walk_afresh(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Re
     run.stack.truncate(mark);
     outcome?;
     match is_inexact {
-        true => walk_exactly(run, vocabulary, config),
+        true => walk_once(run, vocabulary, |walk| walk.tokens_exactly(config)),
         false => Ok(Leaf::new(found, false, vocabulary)),
     }
 }
 
-/// A mask near the end of a budget, which is worth nothing elsewhere.
-fn walk_within_budget(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<Leaf, Limit> {
+/// A mask for this state alone, by a walk that needs no second one: near the end of a budget, or byte by byte through the whole
+/// vocabulary with nothing left open, for arrays whose items must *not* all differ.
+fn walk_once(
+    run: &mut Run<'_>,
+    vocabulary: &Vocabulary,
+    find: impl FnOnce(&mut Walk<'_, '_>) -> Result<(), Limit>,
+) -> Result<Leaf, Limit> {
     let mark = run.stack.mark();
     let mut walk = Walk::new(run, vocabulary);
-    let outcome = walk.tokens_within_budget(config);
-    let found = walk.found;
-    run.stack.truncate(mark);
-    outcome.map(|()| Leaf::new(found, false, vocabulary))
-}
-
-/// A mask that leaves nothing open, for arrays whose items must *not* all differ: byte by byte through the whole vocabulary.
-fn walk_exactly(run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<Leaf, Limit> {
-    let mark = run.stack.mark();
-    let mut walk = Walk::new(run, vocabulary);
-    let outcome = walk.tokens_exactly(config);
+    let outcome = find(&mut walk);
     let found = walk.found;
     run.stack.truncate(mark);
     outcome.map(|()| Leaf::new(found, false, vocabulary))

@@ -448,7 +448,7 @@ impl Matcher {
         let family = self.family();
         let state = &family.states[self.state.0 as usize];
         let mut shared = self.compiled.lock();
-        state.terminated || is_complete(&mut shared, &state.configs)
+        state.terminated || is_complete(&shared.core, &state.configs)
     }
 
     /// Whether a stop token was accepted.
@@ -613,8 +613,11 @@ impl Matcher {
     }
 
     /// The temperature at which the grammar wants the next token sampled: that of the innermost rule around this place that names
-    /// one; the highest, if the output can be read in several ways.
+    /// one; the highest, if the output can be read in several ways. Free of any lock where no rule of the grammar names one.
     pub fn temperature(&self) -> Option<f64> {
+        if !self.compiled.has_temperatures {
+            return None;
+        }
         let family = self.family();
         let shared = self.compiled.lock();
         let configs = &family.states[self.state.0 as usize].configs;
@@ -695,10 +698,10 @@ fn read_token_from(
     let stop = compiled.info.is_stop(token);
     if !next.configs.is_empty() {
         // A stop token that the grammar takes ends the output if the result is complete.
-        let ends = stop && is_complete(shared, &next.configs);
+        let ends = stop && is_complete(&shared.core, &next.configs);
         return Ok(Some((next.configs, ends)));
     }
-    if stop && is_complete(shared, configs) {
+    if stop && is_complete(&shared.core, configs) {
         return Ok(Some((Configs::from_slice(configs), true)));
     }
     Ok(None)
