@@ -178,8 +178,22 @@ pub struct Key {
     pub partial: Partial,
     /// The characters read; [`TextId::EMPTY`] throughout if no other name is possible.
     pub text: TextId,
-    /// Whether the object treats all names alike that its shape does not hold.
-    pub alike: bool,
+    /// The languages that tell other names apart, an index into the interned lists; 0 where all other names are alike.
+    pub patterns: u32,
+    /// What the rest must be in to match each of them, likewise.
+    pub states: u32,
+}
+
+impl Key {
+    /// The key where only declared names can come.
+    pub fn declared_only(self) -> Key {
+        Key {
+            others: RegexId::NEVER,
+            patterns: 0,
+            states: 0,
+            ..self
+        }
+    }
 }
 
 /// One way to read the text so far.

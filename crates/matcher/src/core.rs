@@ -117,6 +117,8 @@ const _: () = assert!(MAX_INDENT < u16::MAX);
 pub struct PartLists {
     lists: Vec<Arc<[RegexId]>>,
     ids: FxHashMap<Arc<[RegexId]>, u32>,
+    /// By list and character: the list of the states after the character.
+    steps: FxHashMap<(u32, u32), u32>,
 }
 
 impl PartLists {
@@ -132,6 +134,27 @@ impl PartLists {
         self.lists.push(shared.clone());
         self.ids.insert(shared, self.lists.len() as u32);
         self.lists.len() as u32
+    }
+
+    /// The list of the states of a list after one more character.
+    pub fn step(&mut self, regexes: &mut Regexes, id: u32, character: u32) -> Result<u32, Limit> {
+        if let Some(&known) = self.steps.get(&(id, character)) {
+            return Ok(known);
+        }
+        let list = self.get(id);
+        let mut next = Vec::with_capacity(list.len());
+        for &state in list.iter() {
+            next.push(regexes.step(state, character)?);
+        }
+        let next = self.intern(&next);
+        self.steps.insert((id, character), next);
+        Ok(next)
+    }
+
+    /// Heap memory in bytes, approximately.
+    pub fn memory_usage(&self) -> usize {
+        let states: usize = self.lists.iter().map(|list| 4 * list.len() + 48).sum();
+        states + self.steps.len() * 16
     }
 
     /// The list with this number.
@@ -171,6 +194,8 @@ pub struct Core {
     other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
     /// A shortest word of a language of names.
     first_names: FxHashMap<RegexId, Option<Arc<str>>>,
+    /// Classes of names, by the patterns that tell them apart and what is left of these.
+    name_classes: FxHashMap<(u32, u32), RegexId>,
     /// A name that no schema mentions.
     unmentioned: Arc<str>,
     verdict_ids: FxHashMap<Verdicts, u32>,
@@ -198,6 +223,7 @@ impl Core {
             externals: FxHashMap::default(),
             other_names: FxHashMap::default(),
             first_names: FxHashMap::default(),
+            name_classes: FxHashMap::default(),
             unmentioned: "\u{10FFFF}\u{10FFFE} unmentioned \u{10FFFF}".into(),
             verdict_ids: FxHashMap::default(),
             verdict_list: Vec::new(),
@@ -271,6 +297,18 @@ impl Core {
         Ok(name)
     }
 
+    /// The class of a name that ends where these patterns have come to these states.
+    pub fn name_class(&mut self, patterns: u32, states: u32) -> Result<RegexId, Limit> {
+        if let Some(&known) = self.name_classes.get(&(patterns, states)) {
+            return Ok(known);
+        }
+        let ended = self.parts.get(states);
+        let matched: Vec<bool> = ended.iter().map(|&state| self.schemas.regexes.is_nullable(state)).collect();
+        let class = self.schemas.name_class(&self.parts.get(patterns), &matched)?;
+        self.name_classes.insert((patterns, states), class);
+        Ok(class)
+    }
+
     /// Whether any name may come next.
     pub fn any_name(&mut self, id: NamesId, seen: SeenId) -> Result<bool, Limit> {
         let names = self.schemas.names_view(id);
@@ -320,7 +358,7 @@ impl Core {
 
     /// Heap memory in bytes, approximately.
     pub fn memory_usage(&self) -> usize {
-        self.schemas.memory_usage() + self.first_bytes.len() * 48 + self.paths.memory_usage()
+        self.schemas.memory_usage() + self.first_bytes.len() * 48 + self.parts.memory_usage() + self.paths.memory_usage()
     }
 }
 

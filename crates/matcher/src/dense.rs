@@ -32,8 +32,14 @@ const FREE: (u32, u32) = (0, INFINITE);
 /// A member that has been started: what is asked of its value, and what is left of the object.
 type Started = (AskId, RecordId, bool);
 
-/// The rests that can follow the closing quote of a name, by what the name starts.
-type NameRests = FxHashMap<Started, FxHashMap<u32, Guard>>;
+/// What can follow the closing quotes of names.
+#[derive(Default)]
+struct NameRests {
+    /// The rests, by what the name starts.
+    by_start: FxHashMap<Started, FxHashMap<u32, Guard>>,
+    /// What the names of a class start, in the object in whose name the walk began.
+    by_class: FxHashMap<u32, Option<Started>>,
+}
 
 /// How many characters of some kinds a term survives, by term and kinds.
 type Survival = FxHashMap<(RegexId, u16), u32>;
@@ -157,10 +163,7 @@ impl Walk<'_, '_> {
         let vocabulary = self.vocabulary;
         if key.low < key.high {
             let declared = Config {
-                control: Control::Key(Key {
-                    others: RegexId::NEVER,
-                    ..key
-                }),
+                control: Control::Key(key.declared_only()),
                 ..config
             };
             self.trie(&vocabulary.trie, declared)?;
@@ -200,7 +203,7 @@ impl Walk<'_, '_> {
                         }
                     }
                     Ending::Closed(rest) => {
-                        if let Some(&guard) = after.and_then(|started| rests[&started].get(&rest)) {
+                        if let Some(&guard) = after.and_then(|started| rests.by_start[&started].get(&rest)) {
                             self.found.add([item.token], guard);
                         }
                     }
@@ -218,12 +221,26 @@ impl Walk<'_, '_> {
 
     /// What the closing quote of the name that has been read starts, its rests made known; None if it may not end.
     fn started_by(&mut self, key: &Key, frame: FrameId, rests: &mut NameRests) -> Result<Option<Started>, Limit> {
-        let undeclared = Key { low: 0, high: 0, ..*key };
-        let is_declared = self.run.is_declared(key);
-        let mut out = Frontier::default();
-        if !is_declared {
-            self.run.end_key(undeclared, frame, &mut out)?;
+        if self.run.is_declared(key) || !self.run.core.schemas.regexes.is_nullable(key.others) {
+            return Ok(None);
         }
+        if !self.run.is_own_key(frame) {
+            return self.started_by_this(key, frame, rests);
+        }
+        let class = self.run.name_class(key)?;
+        if let Some(&known) = rests.by_class.get(&class) {
+            return Ok(known);
+        }
+        let started = self.started_by_this(key, frame, rests)?;
+        rests.by_class.insert(class, started);
+        Ok(started)
+    }
+
+    /// [`Walk::started_by`], asked of this very name.
+    fn started_by_this(&mut self, key: &Key, frame: FrameId, rests: &mut NameRests) -> Result<Option<Started>, Limit> {
+        let undeclared = Key { low: 0, high: 0, ..*key };
+        let mut out = Frontier::default();
+        self.run.end_key(undeclared, frame, &mut out)?;
         let Some(Config {
             control: Control::Colon { ask, .. },
             frame: object,
@@ -236,7 +253,7 @@ impl Walk<'_, '_> {
             return Ok(None);
         };
         let started = (ask, object.record, object.pending);
-        if let Entry::Vacant(entry) = rests.entry(started) {
+        if let Entry::Vacant(entry) = rests.by_start.entry(started) {
             entry.insert(self.rests(out.configs)?.into_iter().collect());
         }
         Ok(Some(started))

@@ -1,7 +1,7 @@
 //! One byte of JSON: every control but those of rules.
 use crate::control::{Config, Control, Gap, Key, Text};
 use crate::core::Style;
-use crate::question::{PathStep, UNMENTIONED_NAME};
+use crate::question::{PathStep, FIRST_NAME_CLASS, UNMENTIONED_NAME};
 use crate::run::{started_item, started_member, Frontier, Run};
 use crate::stack::{Container, ContentId, Doubt, Frame, FrameId, Held, TextId};
 use crate::text::{Partial, Piece};
@@ -239,7 +239,7 @@ impl Run<'_> {
                 out.push(Control::Name { gap, first }, frame);
             }
         } else if byte == b'"' && gap.is_done() && self.fact_more(frame)? {
-            let (shape, others, alike) = self.fact_shape(frame)?;
+            let (shape, others, patterns) = self.fact_shape(frame)?;
             let high = self.core.schemas.shape(shape).names.len() as u32;
             let key = Key {
                 shape,
@@ -249,7 +249,8 @@ impl Run<'_> {
                 others,
                 partial: Partial::None,
                 text: TextId::EMPTY,
-                alike,
+                patterns,
+                states: patterns,
             };
             out.push(Control::Key(key), frame);
         }
@@ -447,12 +448,7 @@ impl Run<'_> {
         if parts == 0 {
             return Ok(0);
         }
-        let list = self.core.parts.get(parts);
-        let mut next = Vec::with_capacity(list.len());
-        for &part in list.iter() {
-            next.push(self.core.schemas.regexes.step(part, character)?);
-        }
-        Ok(self.core.parts.intern(&next))
+        self.core.parts.step(&mut self.core.schemas.regexes, parts, character)
     }
 
     /// What the asked formulas say of a string that ends here.
@@ -488,23 +484,25 @@ impl Run<'_> {
     /// The state after one more character of a name; whether it is live is not looked at.
     pub fn key_after(&mut self, key: Key, character: u32) -> Result<Key, Limit> {
         let (low, high, depth) = self.narrow(&key, character);
-        let others = match key.others {
-            RegexId::NEVER => RegexId::NEVER,
-            others => self.core.schemas.regexes.step(others, character)?,
-        };
-        let text = if key.others == RegexId::NEVER {
-            key.text
-        } else {
-            self.stack.append(key.text, character)
-        };
-        Ok(Key {
+        let next = Key {
             low,
             high,
             depth,
-            others,
-            text,
             partial: Partial::None,
             ..key
+        };
+        if key.others == RegexId::NEVER {
+            return Ok(next);
+        }
+        let text = self.stack.append(key.text, character);
+        Ok(match self.core.schemas.regexes.step(key.others, character)? {
+            RegexId::NEVER => Key { text, ..next }.declared_only(),
+            others => Key {
+                others,
+                text,
+                states: self.parts_after(key.states, character)?,
+                ..next
+            },
         })
     }
 
@@ -541,12 +539,12 @@ impl Run<'_> {
     /// The state inside a character of a name. Where no other name goes on with what the character can become, `others`
     /// says so at once: what is left depends on the declared names alone, as after the whole character.
     fn key_inside(&mut self, key: Key, partial: Partial) -> Result<Key, Limit> {
-        let others = match key.others {
-            RegexId::NEVER | RegexId::ANYTHING => key.others,
-            others if partial.is_live(self.core.schemas.regexes.live_row_ref(others)?) => others,
-            _ => RegexId::NEVER,
-        };
-        Ok(Key { partial, others, ..key })
+        let key = Key { partial, ..key };
+        Ok(match key.others {
+            RegexId::NEVER | RegexId::ANYTHING => key,
+            others if partial.is_live(self.core.schemas.regexes.live_row_ref(others)?) => key,
+            _ => key.declared_only(),
+        })
     }
 
     fn are_partial_names_live(&mut self, key: &Key, frame: FrameId) -> Result<bool, Limit> {
@@ -602,20 +600,34 @@ impl Run<'_> {
 
     /// The member with a name that the schema does not mention, and the number under which it was noted.
     ///
-    /// Where all such names are alike, a mask must not depend on the name that happens to be written: the question is asked
-    /// of a name that stands for all of them. Whether this very name was seen before is then a question of its own, except
-    /// for the name in which the walk began: there the mask is corrected after it was found.
+    /// A mask must not depend on the name that happens to be written: the question is asked of a name that stands for all of
+    /// its class. Whether this very name was seen before is then a question of its own, except for the name in which the walk
+    /// began: there the mask is corrected after it was found.
     fn other_member(&mut self, key: &Key, frame: FrameId) -> Result<Option<(Member, u32)>, Limit> {
-        let name = self.stack.text(key.text);
-        let exact = self.core.paths.name_id(&name);
-        if !key.alike || self.foreign(frame).is_none() {
-            return Ok(self.fact_member(frame, &name, exact)?.map(|member| (member, exact)));
+        let is_foreign = self.foreign(frame).is_some();
+        if !is_foreign || !self.is_own_key(frame) {
+            let name = self.stack.text(key.text);
+            let exact = self.core.paths.name_id(&name);
+            let member = self.fact_member(frame, &name, exact)?;
+            if !is_foreign || member.is_none() {
+                return Ok(member.map(|member| (member, exact)));
+            }
         }
-        let own_key = self.is_guarded(frame) && self.recorder.as_ref().is_some_and(|recorder| recorder.starts_in_key);
-        if !own_key && self.fact_member(frame, &name, exact)?.is_none() {
-            return Ok(None);
+        let noted = self.name_class(key)?;
+        Ok(self.fact_other_member(frame, noted)?.map(|member| (member, noted)))
+    }
+
+    /// Whether the name that is read in this frame is the one in which the walk began.
+    pub fn is_own_key(&self, frame: FrameId) -> bool {
+        self.is_guarded(frame) && self.recorder.as_ref().is_some_and(|recorder| recorder.starts_in_key)
+    }
+
+    /// What stands for all names that the object treats like the undeclared one that ends here.
+    pub fn name_class(&mut self, key: &Key) -> Result<u32, Limit> {
+        match key.patterns {
+            0 => Ok(UNMENTIONED_NAME),
+            patterns => Ok(FIRST_NAME_CLASS + self.core.name_class(patterns, key.states)?.index()),
         }
-        Ok(self.fact_other_member(frame)?.map(|member| (member, UNMENTIONED_NAME)))
     }
 }
 

@@ -315,10 +315,8 @@ impl Masks {
         }
         let again = seen_before(run, &config);
         let in_character = matches!(config.control, Control::Key(key) if key.partial != Partial::None);
-        // Where names are told apart by patterns, each text is a state of its own: nothing to remember.
-        let singular = matches!(config.control, Control::Key(key) if !key.alike);
         let techniques = run.core.techniques;
-        if !techniques.has(Technique::MaskMemory) || singular || (in_character && !again.is_empty()) {
+        if !techniques.has(Technique::MaskMemory) || (in_character && !again.is_empty()) {
             if !may_make {
                 return Ok(None);
             }
@@ -434,8 +432,8 @@ fn memo_key(run: &Run<'_>, control: Control, longest: u32) -> Control {
             ..cut_lengths(run, text, longest)
         }),
         Control::Key(key) => {
-            let text = if key.alike { TextId::EMPTY } else { key.text };
-            Control::Key(match key.low < key.high || !key.alike {
+            let text = TextId::EMPTY;
+            Control::Key(match key.low < key.high {
                 true => Key { text, ..key },
                 false => Key {
                     shape: ShapeId(0),
@@ -485,7 +483,8 @@ fn seen_before(run: &mut Run<'_>, config: &Config) -> Vec<String> {
     let (Control::Key(key), Frame::Container(object)) = (config.control, run.stack.frame(config.frame)) else {
         return Vec::new();
     };
-    if key.others == RegexId::NEVER || !key.alike {
+    // Where other names have a language of their own, it is without those.
+    if key.others != RegexId::ANYTHING {
         return Vec::new();
     }
     let seen = run.core.schemas.seen_others(object.seen, key.shape);

@@ -447,7 +447,7 @@ impl Matcher {
     pub fn is_accepting(&self) -> bool {
         let family = self.family();
         let state = &family.states[self.state.0 as usize];
-        let mut shared = self.compiled.lock();
+        let shared = self.compiled.lock();
         state.terminated || is_complete(&shared.core, &state.configs)
     }
 

@@ -88,6 +88,9 @@ impl Default for Paths {
 /// The name that stands for every name that no part of a schema mentions; see [`Ask::Member`].
 pub const UNMENTIONED_NAME: u32 = u32::MAX;
 
+/// Names from here on stand for every other name of a class: the index of the class's language is added.
+pub const FIRST_NAME_CLASS: u32 = 0x8000_0000;
+
 impl Paths {
     /// `path` and one step more.
     pub fn then(&mut self, path: PathId, step: PathStep) -> PathId {
@@ -102,7 +105,7 @@ impl Paths {
         self.steps[path.0 as usize]
     }
 
-    /// The number of a member's name.
+    /// The number of a member's name, below [`FIRST_NAME_CLASS`].
     pub fn name_id(&mut self, name: &str) -> u32 {
         if let Some(&id) = self.name_ids.get(name) {
             return id;

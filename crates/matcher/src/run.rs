@@ -4,7 +4,7 @@
 //! records, and [`Run::replay`] puts the same questions to another stack.
 use crate::control::{Config, Control};
 use crate::core::{Core, Style};
-use crate::question::{Ask, Known, PathId, PathStep, Question, Recorder, UNMENTIONED_NAME};
+use crate::question::{Ask, Known, PathId, PathStep, Question, Recorder, FIRST_NAME_CLASS, UNMENTIONED_NAME};
 use crate::stack::{Container, Doubt, Frame, FrameId, Held, Stack, TextId};
 use crate::text::Partial;
 use penstock_automata::{Limit, RegexId};
@@ -208,18 +208,19 @@ impl<'a> Run<'a> {
         Ok(spare)
     }
 
-    /// The names that the object can tell apart, and what its other names may be.
-    pub fn fact_shape(&mut self, frame: FrameId) -> Result<(ShapeId, RegexId, bool), Limit> {
+    /// The names that the object can tell apart, what its other names may be, and the list of languages that tell those apart.
+    pub fn fact_shape(&mut self, frame: FrameId) -> Result<(ShapeId, RegexId, u32), Limit> {
         let container = self.container(frame);
         let id = self.core.schemas.names(container.record, container.seen)?;
         let names = self.core.schemas.names_view(id);
         let (shape, others) = (names.shape, names.others);
         let others = self.core.other_names(shape, others, container.seen)?;
-        let alike = self.core.schemas.others_are_alike(container.record)?;
+        let patterns = self.core.schemas.name_patterns(container.record)?;
+        let patterns = self.core.parts.intern(&patterns);
         self.note(frame, Ask::Shape, |core| {
-            core.paths.answer(&[shape.0, others.index(), u32::from(alike)])
+            core.paths.answer(&[shape.0, others.index(), patterns])
         });
-        Ok((shape, others, alike))
+        Ok((shape, others, patterns))
     }
 
     /// Whether one of the names `low..high` of the object's shape is available.
@@ -260,8 +261,8 @@ impl<'a> Run<'a> {
             Ask::More => u32::from(self.fact_more(frame)?),
             Ask::Item => self.fact_item(frame)?.map_or(0, |item| item.ask.0 + 1),
             Ask::Shape => {
-                let (shape, others, alike) = self.fact_shape(frame)?;
-                self.core.paths.answer(&[shape.0, others.index(), u32::from(alike)])
+                let (shape, others, patterns) = self.fact_shape(frame)?;
+                self.core.paths.answer(&[shape.0, others.index(), patterns])
             }
             Ask::Available(low, high) => u32::from(self.fact_available(frame, low, high)?),
             Ask::Member(name) => self.named_member(frame, name)?.map_or(0, |member| member.ask.0 + 1),
@@ -274,6 +275,10 @@ impl<'a> Run<'a> {
         let container = self.container(frame);
         if name == UNMENTIONED_NAME {
             return self.other_member_of(&container);
+        }
+        if let Some(class) = name.checked_sub(FIRST_NAME_CLASS) {
+            let class = RegexId::from_index(class);
+            return self.core.schemas.take_of_class(container.record, container.seen, class);
         }
         self.core
             .schemas
@@ -291,12 +296,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// [`Run::fact_member`] for the name that stands for all others.
-    pub fn fact_other_member(&mut self, frame: FrameId) -> Result<Option<Member>, Limit> {
-        let container = self.container(frame);
-        let member = self.other_member_of(&container)?;
+    /// [`Run::fact_member`] for a name that stands for all others, or for those of a class.
+    pub fn fact_other_member(&mut self, frame: FrameId, noted: u32) -> Result<Option<Member>, Limit> {
+        let member = self.named_member(frame, noted)?;
         let answer = member.as_ref().map_or(0, |member| member.ask.0 + 1);
-        self.note(frame, Ask::Member(UNMENTIONED_NAME), |_| answer);
+        self.note(frame, Ask::Member(noted), |_| answer);
         Ok(member)
     }
 

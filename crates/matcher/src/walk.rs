@@ -14,6 +14,7 @@ use penstock_automata::{Limit, RegexId, INFINITE};
 use penstock_schema::{Kinds, Verdicts};
 use penstock_tokens::{NodeId, TokenId, TokenTrie};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::hash_map::Entry;
 
 /// The names `.0 .. .1` of the top frame's shape: tokens under this guard are allowed while one of them is available.
 pub type Guard = Option<(u32, u32)>;
@@ -391,9 +392,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         }
         match config.control {
             Control::Text(text) if text.is_generic() && text.partial == Partial::None => Some(StringPlace::Text(text)),
-            Control::Key(key) if key.others == RegexId::ANYTHING && key.alike && key.partial == Partial::None => {
-                Some(StringPlace::Key(key))
-            }
+            Control::Key(key) if key.others == RegexId::ANYTHING && key.partial == Partial::None => Some(StringPlace::Key(key)),
             _ => None,
         }
     }
@@ -478,12 +477,42 @@ impl<'r, 'a> Walk<'r, 'a> {
             .iter()
             .flat_map(|content| table.by_content[*content].iter().map(|entry| entry.1))
             .collect();
+        if key.patterns != 0 {
+            return self.classed_tokens(table, key, frame, &excluded);
+        }
         for (rest, guard) in self.after_name(frame, None, UNMENTIONED_NAME)? {
             let Ok(i) = table.by_rest.binary_search_by_key(&rest, |entry| entry.0) else {
                 continue;
             };
             let tokens = table.by_rest[i].1.iter().map(|token| token.1);
             self.found.add(tokens.filter(|token| !excluded.contains(token)), guard);
+        }
+        Ok(())
+    }
+
+    /// The tokens that close a name which patterns tell from others: by the class that the name has then.
+    fn classed_tokens(
+        &mut self,
+        table: &StringTable,
+        key: Key,
+        frame: FrameId,
+        excluded: &FxHashSet<TokenId>,
+    ) -> Result<(), Limit> {
+        let mut rests: FxHashMap<u32, FxHashMap<u32, Guard>> = FxHashMap::default();
+        for (content, tokens) in &table.by_content {
+            let mut ended = key;
+            for character in content.chars() {
+                ended.states = self.run.parts_after(ended.states, u32::from(character))?;
+            }
+            let class = self.run.name_class(&ended)?;
+            if let Entry::Vacant(entry) = rests.entry(class) {
+                entry.insert(self.after_name(frame, None, class)?.into_iter().collect());
+            }
+            for (rest, token) in tokens.iter().filter(|entry| !excluded.contains(&entry.1)) {
+                if let Some(&guard) = rests[&class].get(rest) {
+                    self.found.add([*token], guard);
+                }
+            }
         }
         Ok(())
     }
@@ -503,7 +532,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         };
         let member = match name {
             Some(name) => self.run.fact_member(frame, name, noted)?,
-            None => self.run.fact_other_member(frame)?,
+            None => self.run.fact_other_member(frame, noted)?,
         };
         let Some(member) = member else {
             return Ok(Vec::new());

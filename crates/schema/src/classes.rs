@@ -48,6 +48,16 @@ impl SchemaMachine {
         Ok(shared)
     }
 
+    /// The names that match exactly these of some patterns, sorted and distinct ones.
+    ///
+    /// # Errors
+    /// Any named limit.
+    pub fn name_class(&mut self, patterns: &[RegexId], matched: &[bool]) -> Result<RegexId, Limit> {
+        let classes = self.classes(patterns)?;
+        let found = classes.iter().find(|class| *class.matched == *matched);
+        Ok(found.map_or(RegexId::NEVER, |class| class.regex))
+    }
+
     fn split(&mut self, class: &Class, pattern: RegexId, out: &mut Vec<Class>) -> Result<(), Limit> {
         let outside = self.regexes.difference(class.regex, pattern);
         let inside = self.regexes.and(&[class.regex, pattern]);

@@ -163,6 +163,9 @@ pub(crate) struct Memos {
     pub opened: FxHashMap<(AskId, Kinds), Option<RecordId>>,
     pub names: FxHashMap<(RecordId, SeenId), NamesId>,
     pub takes: FxHashMap<(RecordId, SeenId, NameId), Option<Member>>,
+    pub class_takes: FxHashMap<(RecordId, SeenId, RegexId), Option<Member>>,
+    /// A name of each class that was asked for, the last one.
+    pub class_names: FxHashMap<RegexId, NameId>,
     pub resumed: FxHashMap<(RecordId, Verdicts, Option<ValueId>), RecordId>,
     pub tables: FxHashMap<(RecordId, SeenId), u16>,
     pub provisos: FxHashMap<(RecordId, Verdicts), FormulaId>,
@@ -447,7 +450,8 @@ impl SchemaMachine {
     /// Heap memory in bytes, approximately.
     pub fn memory_usage(&self) -> usize {
         let asks = self.asks.len() * 160 + self.records.len() * 200;
-        let memos = self.memo.takes.len() * 48 + self.memo.names.len() * 24 + self.memo.known.len() * 24;
+        let takes = self.memo.takes.len() + self.memo.class_takes.len();
+        let memos = takes * 48 + self.memo.names.len() * 24 + self.memo.known.len() * 24;
         let ids = self.names.memory_usage() + self.values.memory_usage();
         self.regexes.memory_usage() + self.formulas.memory_usage() + ids + asks + memos
     }

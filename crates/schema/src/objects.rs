@@ -29,8 +29,8 @@ pub(crate) struct MemberFacts {
     named: Box<[NameId]>,
     possible: Box<[u64]>,
     others: RegexId,
-    /// Whether all other names are of one class.
-    alike: bool,
+    /// The languages that tell the other names apart; none where all that could be written are of one class.
+    patterns: Arc<[RegexId]>,
 }
 
 impl SchemaMachine {
@@ -53,21 +53,23 @@ impl SchemaMachine {
         Ok(id)
     }
 
-    /// Whether the object treats all names alike that its shape does not hold: they are of one class.
+    /// The languages that tell apart the names which the shape does not hold: names that match the same of them are treated
+    /// alike. None where all such names are. Sorted, distinct.
     ///
     /// # Errors
     /// Any named limit.
-    pub fn others_are_alike(&mut self, record: RecordId) -> Result<bool, Limit> {
+    pub fn name_patterns(&mut self, record: RecordId) -> Result<Arc<[RegexId]>, Limit> {
         let open = self.record(record);
         if let Some(plain) = self.plain(&open)? {
-            return Ok(plain.facts.alike);
+            return Ok(plain.facts.patterns.clone());
         }
+        let mut patterns = Vec::new();
         for &formula in std::iter::once(&open.must).chain(open.asked.iter()) {
-            if !self.discriminators(formula)?.patterns.is_empty() {
-                return Ok(false);
-            }
+            patterns.extend_from_slice(&self.discriminators(formula)?.patterns);
         }
-        Ok(true)
+        patterns.sort_unstable();
+        patterns.dedup();
+        Ok(patterns.into())
     }
 
     fn plain(&mut self, open: &Record) -> Result<Option<Arc<Plain>>, Limit> {
@@ -153,20 +155,20 @@ impl SchemaMachine {
             let base = self.member_base(&unordered, name).map_err(|stop| self.limit_of(stop))?;
             possible.push(self.is_satisfiable(base)?);
         }
-        let (others, alike) = self.other_names(goal, patterns)?;
+        let (others, patterns) = self.other_names(goal, patterns)?;
         let facts = Arc::new(MemberFacts {
             shape,
             named,
             possible: bit_words(possible.into_iter()),
             others,
-            alike,
+            patterns,
         });
         self.memo.facts.insert(key, facts.clone());
         Ok(facts)
     }
 
-    /// The names not spelt out that could be written, and whether they are of one class.
-    fn other_names(&mut self, goal: &ObjectGoal, mut patterns: Vec<RegexId>) -> Result<(RegexId, bool), Limit> {
+    /// The names not spelt out that could be written, and the patterns that tell them apart.
+    fn other_names(&mut self, goal: &ObjectGoal, mut patterns: Vec<RegexId>) -> Result<(RegexId, Arc<[RegexId]>), Limit> {
         patterns.sort_unstable();
         patterns.dedup();
         let (mut allowed, mut all) = (Vec::new(), true);
@@ -179,7 +181,10 @@ impl SchemaMachine {
             }
         }
         let others = if all { RegexId::ANYTHING } else { self.regexes.or(&allowed) };
-        Ok((others, allowed.len() <= 1))
+        if allowed.len() <= 1 {
+            patterns.clear();
+        }
+        Ok((others, patterns.into()))
     }
 
     /// What a member must satisfy whose name is of a class and not spelt out.
@@ -287,6 +292,36 @@ impl SchemaMachine {
         let name = self.names.intern(name);
         self.refuel();
         self.take_name(record, seen, name)
+    }
+
+    /// Opens a member whose name is in the class `class` of [`SchemaMachine::name_class`], is not of the record's shape and was
+    /// not seen: `None` if there is no such name, or it is not allowed now. Which name it is makes no difference to what is asked.
+    ///
+    /// # Errors
+    /// Any named limit.
+    pub fn take_of_class(&mut self, record: RecordId, seen: SeenId, class: RegexId) -> Result<Option<Member>, Limit> {
+        if let Some(&known) = self.memo.class_takes.get(&(record, seen, class)) {
+            return Ok(known);
+        }
+        self.refuel();
+        let names = self.names(record, seen)?;
+        let shape = self.names.shape(self.names_view(names).shape).clone();
+        let mut name = self.memo.class_names.get(&class).copied();
+        name = name.filter(|&name| !self.names.is_seen(seen, name) && !shape.ids.contains(&name));
+        if name.is_none() {
+            let mut taken = self.names.seen_names(seen);
+            taken.extend_from_slice(&shape.ids);
+            name = self.some_texts(class, &taken, 1)?.first().copied();
+        }
+        let member = match name {
+            Some(name) => {
+                self.memo.class_names.insert(class, name);
+                self.take_name(record, seen, name)?
+            }
+            None => None,
+        };
+        self.memo.class_takes.insert((record, seen, class), member);
+        Ok(member)
     }
 
     fn take_name(&mut self, record: RecordId, seen: SeenId, name: NameId) -> Result<Option<Member>, Limit> {
