@@ -27,8 +27,9 @@ pub struct StringTable {
     pub by_content: FxHashMap<Box<str>, Vec<(u32, TokenId)>>,
 }
 
-/// Kinds of characters, as bits of [`Slice::kinds`].
-pub const KINDS: [&[(u32, u32)]; 11] = [
+/// Kinds of characters, as bits of [`Slice::kinds`]. White space beyond ASCII has a kind of its own: `.` and `\S` of patterns do
+/// not match it, and would kill every slice of letters beyond ASCII otherwise.
+pub const KINDS: [&[(u32, u32)]; 12] = [
     &[(0x61, 0x7A)],
     &[(0x41, 0x5A)],
     &[(0x30, 0x39)],
@@ -47,7 +48,27 @@ pub const KINDS: [&[(u32, u32)]; 11] = [
     &[(0x09, 0x0A), (0x0D, 0x0D)],
     &[(0x22, 0x22), (0x5C, 0x5C)],
     &[(0x00, 0x08), (0x0B, 0x0C), (0x0E, 0x1F), (0x7F, 0x7F)],
-    &[(0x80, 0x10FFFF)],
+    &[
+        (0xA0, 0xA0),
+        (0x1680, 0x1680),
+        (0x2000, 0x200A),
+        (0x2028, 0x2029),
+        (0x202F, 0x202F),
+        (0x205F, 0x205F),
+        (0x3000, 0x3000),
+        (0xFEFF, 0xFEFF),
+    ],
+    &[
+        (0x80, 0x9F),
+        (0xA1, 0x167F),
+        (0x1681, 0x1FFF),
+        (0x200B, 0x2027),
+        (0x202A, 0x202E),
+        (0x2030, 0x205E),
+        (0x2060, 0x2FFF),
+        (0x3001, 0xFEFE),
+        (0xFF00, 0x10FFFF),
+    ],
 ];
 
 /// Kinds that stand for themselves nowhere in a JSON string.
