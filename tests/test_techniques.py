@@ -37,6 +37,25 @@ SCHEMAS = (
     {"type": "object", "properties": {"a": {"type": "object"}}, "propertyNames": {"pattern": "^[a-d]{1,3}$"}},
     {"type": "object", "oneOf": [{"patternProperties": {"^a": False}}, {"minProperties": 2}]},
     {"type": "object", "not": {"patternProperties": {"^a": False}}},
+    # Objects in which a name is of one of several classes, some of them with few names, others that the schema leaves open.
+    {
+        "type": "array",
+        "items": {
+            "patternProperties": {"^[ab]$": {"type": "integer"}, "^(a|c)": {"type": ["integer", "object"]}},
+            "additionalProperties": {"const": 1},
+        },
+    },
+    {
+        "type": "object",
+        "patternProperties": {"^[ab]$": {"const": 1}, "^[bc]$": {"type": "integer"}},
+        "additionalProperties": False,
+        "minProperties": 2,
+    },
+    {
+        "type": "object",
+        "anyOf": [{"patternProperties": {"^a": {"type": "integer"}}}, {"patternProperties": {"b$": {"type": "string"}}}],
+        "unevaluatedProperties": False,
+    },
     {"type": "object", "if": {"propertyNames": {"pattern": "^b"}}, "then": {"minProperties": 2}, "else": {"maxProperties": 1}},
     {"oneOf": [{"type": "object", "required": ["a"]}, {"type": "object", "properties": {"b": {"enum": ["ab", 10, None]}}}]},
 )

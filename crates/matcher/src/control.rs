@@ -178,9 +178,8 @@ pub struct Key {
     pub partial: Partial,
     /// The characters read; [`TextId::EMPTY`] throughout if no other name is possible.
     pub text: TextId,
-    /// The languages that tell other names apart, an index into the interned lists; 0 where all other names are alike.
-    pub patterns: u32,
-    /// What the rest must be in to match each of them, likewise.
+    /// The languages that tell other names apart and what is left of each, an index into [`crate::core::Core::name_states`]; 0
+    /// where all other names are alike.
     pub states: u32,
 }
 
@@ -189,7 +188,6 @@ impl Key {
     pub fn declared_only(self) -> Key {
         Key {
             others: RegexId::NEVER,
-            patterns: 0,
             states: 0,
             ..self
         }

@@ -136,14 +136,14 @@ impl PartLists {
         self.lists.len() as u32
     }
 
-    /// The list of the states of a list after one more character.
-    pub fn step(&mut self, regexes: &mut Regexes, id: u32, character: u32) -> Result<u32, Limit> {
+    /// A list after one more character, the first `fixed` terms of which stay: equally many whenever a list is asked for.
+    pub fn step(&mut self, regexes: &mut Regexes, (id, fixed): (u32, usize), character: u32) -> Result<u32, Limit> {
         if let Some(&known) = self.steps.get(&(id, character)) {
             return Ok(known);
         }
         let list = self.get(id);
-        let mut next = Vec::with_capacity(list.len());
-        for &state in list.iter() {
+        let mut next = list[..fixed].to_vec();
+        for &state in &list[fixed..] {
             next.push(regexes.step(state, character)?);
         }
         let next = self.intern(&next);
@@ -179,6 +179,8 @@ pub struct Core {
     pub styles: Vec<Style>,
     /// Verdict parts of strings.
     pub parts: PartLists,
+    /// What tells the other names of an object apart: languages and, behind these, what is left of each.
+    pub name_states: PartLists,
     /// How the questions of masks are named.
     pub paths: Paths,
     /// A shortest text for each rule, once a completion asked for one.
@@ -194,8 +196,8 @@ pub struct Core {
     other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
     /// A shortest word of a language of names.
     first_names: FxHashMap<RegexId, Option<Arc<str>>>,
-    /// Classes of names, by the patterns that tell them apart and what is left of these.
-    name_classes: FxHashMap<(u32, u32), RegexId>,
+    /// Classes of names, by the states that tell them apart.
+    name_classes: FxHashMap<u32, RegexId>,
     /// A name that no schema mentions.
     unmentioned: Arc<str>,
     verdict_ids: FxHashMap<Verdicts, u32>,
@@ -214,6 +216,7 @@ impl Core {
             roots,
             styles,
             parts: PartLists::default(),
+            name_states: PartLists::default(),
             paths: Paths::default(),
             rule_texts: None,
             max_nesting: MAX_NESTING,
@@ -297,15 +300,32 @@ impl Core {
         Ok(name)
     }
 
-    /// The class of a name that ends where these patterns have come to these states.
-    pub fn name_class(&mut self, patterns: u32, states: u32) -> Result<RegexId, Limit> {
-        if let Some(&known) = self.name_classes.get(&(patterns, states)) {
+    /// The states of these languages where a name begins.
+    pub fn start_name_states(&mut self, patterns: &[RegexId]) -> u32 {
+        self.name_states.intern(&patterns.repeat(2))
+    }
+
+    /// The states after one more character of a name.
+    pub fn name_states_after(&mut self, states: u32, character: u32) -> Result<u32, Limit> {
+        match states {
+            0 => Ok(0),
+            _ => {
+                let fixed = self.name_states.get(states).len() / 2;
+                self.name_states.step(&mut self.schemas.regexes, (states, fixed), character)
+            }
+        }
+    }
+
+    /// The class of a name that ends in these states.
+    pub fn name_class(&mut self, states: u32) -> Result<RegexId, Limit> {
+        if let Some(&known) = self.name_classes.get(&states) {
             return Ok(known);
         }
-        let ended = self.parts.get(states);
+        let list = self.name_states.get(states);
+        let (patterns, ended) = list.split_at(list.len() / 2);
         let matched: Vec<bool> = ended.iter().map(|&state| self.schemas.regexes.is_nullable(state)).collect();
-        let class = self.schemas.name_class(&self.parts.get(patterns), &matched)?;
-        self.name_classes.insert((patterns, states), class);
+        let class = self.schemas.name_class(patterns, &matched)?;
+        self.name_classes.insert(states, class);
         Ok(class)
     }
 
@@ -358,7 +378,11 @@ impl Core {
 
     /// Heap memory in bytes, approximately.
     pub fn memory_usage(&self) -> usize {
-        self.schemas.memory_usage() + self.first_bytes.len() * 48 + self.parts.memory_usage() + self.paths.memory_usage()
+        self.schemas.memory_usage()
+            + self.first_bytes.len() * 48
+            + self.parts.memory_usage()
+            + self.name_states.memory_usage()
+            + self.paths.memory_usage()
     }
 }
 

@@ -475,8 +475,13 @@ fn touches(kinds: u16, start: u32, end: u32) -> bool {
     if start >= 0xD800 && end <= 0xDFFF {
         return false;
     }
-    let is_in = |range: &(u32, u32)| range.0 <= end && start <= range.1;
+    let meets = |ranges: &[(u32, u32)]| match ranges {
+        [range] => range.0 <= end && start <= range.1,
+        _ => ranges
+            .get(ranges.partition_point(|range| range.1 < start))
+            .is_some_and(|range| range.0 <= end),
+    };
     (0..KINDS.len())
         .filter(|kind| kinds >> kind & 1 != 0)
-        .any(|kind| KINDS[kind].iter().any(is_in))
+        .any(|kind| meets(KINDS[kind]))
 }

@@ -239,7 +239,7 @@ impl Run<'_> {
                 out.push(Control::Name { gap, first }, frame);
             }
         } else if byte == b'"' && gap.is_done() && self.fact_more(frame)? {
-            let (shape, others, patterns) = self.fact_shape(frame)?;
+            let (shape, others, states) = self.fact_shape(frame)?;
             let high = self.core.schemas.shape(shape).names.len() as u32;
             let key = Key {
                 shape,
@@ -249,8 +249,7 @@ impl Run<'_> {
                 others,
                 partial: Partial::None,
                 text: TextId::EMPTY,
-                patterns,
-                states: patterns,
+                states,
             };
             out.push(Control::Key(key), frame);
         }
@@ -448,7 +447,7 @@ impl Run<'_> {
         if parts == 0 {
             return Ok(0);
         }
-        self.core.parts.step(&mut self.core.schemas.regexes, parts, character)
+        self.core.parts.step(&mut self.core.schemas.regexes, (parts, 0), character)
     }
 
     /// What the asked formulas say of a string that ends here.
@@ -500,7 +499,7 @@ impl Run<'_> {
             others => Key {
                 others,
                 text,
-                states: self.parts_after(key.states, character)?,
+                states: self.core.name_states_after(key.states, character)?,
                 ..next
             },
         })
@@ -624,9 +623,9 @@ impl Run<'_> {
 
     /// What stands for all names that the object treats like the undeclared one that ends here.
     pub fn name_class(&mut self, key: &Key) -> Result<u32, Limit> {
-        match key.patterns {
+        match key.states {
             0 => Ok(UNMENTIONED_NAME),
-            patterns => Ok(FIRST_NAME_CLASS + self.core.name_class(patterns, key.states)?.index()),
+            states => Ok(FIRST_NAME_CLASS + self.core.name_class(states)?.index()),
         }
     }
 }

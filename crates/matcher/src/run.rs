@@ -208,7 +208,7 @@ impl<'a> Run<'a> {
         Ok(spare)
     }
 
-    /// The names that the object can tell apart, what its other names may be, and the list of languages that tell those apart.
+    /// The names that the object can tell apart, what its other names may be, and the states that tell those apart.
     pub fn fact_shape(&mut self, frame: FrameId) -> Result<(ShapeId, RegexId, u32), Limit> {
         let container = self.container(frame);
         let id = self.core.schemas.names(container.record, container.seen)?;
@@ -216,11 +216,11 @@ impl<'a> Run<'a> {
         let (shape, others) = (names.shape, names.others);
         let others = self.core.other_names(shape, others, container.seen)?;
         let patterns = self.core.schemas.name_patterns(container.record)?;
-        let patterns = self.core.parts.intern(&patterns);
+        let states = self.core.start_name_states(&patterns);
         self.note(frame, Ask::Shape, |core| {
-            core.paths.answer(&[shape.0, others.index(), patterns])
+            core.paths.answer(&[shape.0, others.index(), states])
         });
-        Ok((shape, others, patterns))
+        Ok((shape, others, states))
     }
 
     /// Whether one of the names `low..high` of the object's shape is available.
@@ -261,8 +261,8 @@ impl<'a> Run<'a> {
             Ask::More => u32::from(self.fact_more(frame)?),
             Ask::Item => self.fact_item(frame)?.map_or(0, |item| item.ask.0 + 1),
             Ask::Shape => {
-                let (shape, others, patterns) = self.fact_shape(frame)?;
-                self.core.paths.answer(&[shape.0, others.index(), patterns])
+                let (shape, others, states) = self.fact_shape(frame)?;
+                self.core.paths.answer(&[shape.0, others.index(), states])
             }
             Ask::Available(low, high) => u32::from(self.fact_available(frame, low, high)?),
             Ask::Member(name) => self.named_member(frame, name)?.map_or(0, |member| member.ask.0 + 1),

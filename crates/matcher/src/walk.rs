@@ -477,7 +477,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             .iter()
             .flat_map(|content| table.by_content[*content].iter().map(|entry| entry.1))
             .collect();
-        if key.patterns != 0 {
+        if key.states != 0 {
             return self.classed_tokens(table, key, frame, &excluded);
         }
         for (rest, guard) in self.after_name(frame, None, UNMENTIONED_NAME)? {
@@ -502,7 +502,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         for (content, tokens) in &table.by_content {
             let mut ended = key;
             for character in content.chars() {
-                ended.states = self.run.parts_after(ended.states, u32::from(character))?;
+                ended.states = self.run.core.name_states_after(ended.states, u32::from(character))?;
             }
             let class = self.run.name_class(&ended)?;
             if let Entry::Vacant(entry) = rests.entry(class) {
