@@ -301,6 +301,15 @@ def test_show_says_what_is_wrong(penstock, write) -> None:
     assert penstock("show", "--regex", "(a").code == 2
 
 
+def test_check_names_rules_that_nothing_uses(penstock, write) -> None:
+    grammar = write("g.ebnf", 'root ::= "a"\nspare ::= "b"\n')
+    told = penstock("check", "--grammar", grammar, write("a", "a"))
+    assert told.code == 0
+    remark, line, caret, verdict = told.out.splitlines()
+    assert remark == f"{grammar}: remark: 2:1: nothing uses the rule `spare`; call it, or delete it"
+    assert (line.strip(), caret.strip(), verdict.split(": ")[1]) == ('spare ::= "b"', "^", "passes")
+
+
 def test_check_names_what_is_refused_and_what_only_annotates(penstock, write) -> None:
     schema = write("schema.json", r'{"type": "string", "pattern": "(a)\\1", "title": "T", "format": "made-up"}')
     told = penstock("check", "--schema", schema)

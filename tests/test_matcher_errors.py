@@ -48,6 +48,27 @@ def test_broken_grammars(text: str) -> None:
         compiler(byte_info()).compile_ebnf(text)
 
 
+def test_every_schema_of_a_tag_is_told_at_its_place() -> None:
+    short = {"type": "string", "minLength": 3, "maxLength": 2}
+    content = {"type": "json_schema", "json_schema": {"properties": {"a": {"type": "strin"}}}}
+    elements = [
+        {"type": "json_schema", "json_schema": short},
+        {"type": "tag", "begin": "<", "content": content, "end": ">"},
+    ]
+    tag = {"type": "structural_tag", "format": {"type": "sequence", "elements": elements}}
+    error = caught(penstock.GrammarSyntaxError, compiler(byte_info()).compile_structural_tag, tag)
+    assert error.location == "/format/elements/0/json_schema"
+    of_first, of_second = str(error).splitlines()
+    assert of_first.startswith("at `#/format/elements/0/json_schema`: no value satisfies the schema: ")
+    assert {"`minLength`", "`maxLength`"} <= set(of_first.replace(",", " ").split())
+    assert of_second.startswith("`type` at `#/format/elements/1/content/json_schema/properties/a`: ")
+    elements.pop()
+    error = caught(penstock.EmptyLanguageError, compiler(byte_info()).compile_structural_tag, tag)
+    assert error.location == "/format/elements/0/json_schema"
+    assert {pointer for pointer, _ in error.conflict} == {"/format/elements/0/json_schema"}
+    assert {"minLength", "maxLength"} <= {keyword for _, keyword in error.conflict}
+
+
 def test_a_broken_pattern() -> None:
     with pytest.raises(penstock.GrammarSyntaxError):
         penstock.Grammar.from_regex("(a")

@@ -166,6 +166,14 @@ class Grammar:
         LimitError.
         """
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is odd about the grammar though its language is clear: rules that nothing uses, rules that no text matches.
+
+        Each with line, column, the line and a caret, in the order of the text. No mask changes by them. A grammar that was
+        pickled has the places of its print. Cost: linear in the grammar.
+        """
+
     @staticmethod
     def from_regex(pattern: str, *, dialect: _Dialect = "python") -> Grammar:
         """Return the texts that a regular expression matches as a whole.

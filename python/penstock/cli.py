@@ -388,6 +388,8 @@ def _check(options: argparse.Namespace) -> int:
     except (GrammarError, LimitError) as error:
         return _complain(_located(options, str(error)), UNUSABLE)
     num_refused = _print_report(compiled, everything=options.all) if options.schema is not None else 0
+    for remark in _remarks(options):
+        print(_located(options, f"remark: {remark}"))
     num_wrong = 0
     for path in options.instances:
         whole = _read(path, "instance")
@@ -399,6 +401,18 @@ def _check(options: argparse.Namespace) -> int:
         num_wrong += 1
         print("\n".join([mistake.told(path), *mistake.shown(whole, is_json=options.schema is not None)]))
     return NO if num_refused or num_wrong else OK
+
+
+def _remarks(options: argparse.Namespace) -> list[str]:
+    """Return what is odd about a grammar that compiles, such as rules that nothing uses."""
+    from penstock import Grammar
+
+    lark = _lark_file(options)
+    if lark is not None:
+        return Grammar.from_lark(_read_text(lark, "grammar")).remarks
+    if options.grammar is not None:
+        return Grammar.from_ebnf(_read_text(options.grammar, "grammar")).remarks
+    return []
 
 
 def _located(options: argparse.Namespace, message: str) -> str:

@@ -4,6 +4,7 @@
 //! make a grammar deep enough to overflow the stack, neither when it is read nor when it is dropped.
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
 use crate::options::JsonOptions;
+use crate::place::Place;
 use penstock_automata::{CharSet, Dialect, INFINITE};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -190,6 +191,8 @@ pub struct Rule {
     pub body: ExprId,
     /// What else is said of it.
     pub marks: Marks,
+    /// Where it was written.
+    pub place: Place,
 }
 
 /// A language: rules over expressions, and the rule that the whole output must match.
@@ -236,6 +239,7 @@ pub struct GrammarBuilder {
     rules: Vec<(String, Option<ExprId>)>,
     names: FxHashMap<String, RuleId>,
     marks: FxHashMap<RuleId, Marks>,
+    places: FxHashMap<RuleId, Place>,
 }
 
 impl GrammarBuilder {
@@ -347,6 +351,11 @@ impl GrammarBuilder {
         self.marks.insert(rule, marks);
     }
 
+    /// Says where a rule was written.
+    pub fn place(&mut self, rule: RuleId, place: Place) {
+        self.places.insert(rule, place);
+    }
+
     /// Copies every rule of `other`, renamed where its name is taken, and gives the copy of its root.
     pub fn import(&mut self, other: &Grammar) -> RuleId {
         let rules: Vec<RuleId> = other.rules.iter().map(|rule| self.fresh_rule(&rule.name)).collect();
@@ -358,6 +367,7 @@ impl GrammarBuilder {
         for (rule, &copy) in other.rules.iter().zip(&rules) {
             self.define(copy, ExprId(rule.body.0 + base));
             self.mark(copy, rule.marks.clone());
+            self.place(copy, rule.place.clone());
         }
         rules[other.root.index()]
     }
@@ -371,8 +381,14 @@ impl GrammarBuilder {
         let mut rules = Vec::with_capacity(self.rules.len());
         for (i, (name, body)) in self.rules.into_iter().enumerate() {
             let marks = self.marks.remove(&RuleId(i as u32)).unwrap_or_default();
+            let place = self.places.remove(&RuleId(i as u32)).unwrap_or_default();
             match body {
-                Some(body) => rules.push(Rule { name, body, marks }),
+                Some(body) => rules.push(Rule {
+                    name,
+                    body,
+                    marks,
+                    place,
+                }),
                 None => problems.push(Problem::without_place(
                     format!("the rule `{name}` is used and never defined"),
                     format!("define `{name}`"),

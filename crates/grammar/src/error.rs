@@ -21,13 +21,13 @@ pub enum GrammarErrorKind {
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// From 1; 0 where the mistake has no place in a text.
+    /// From 1; 0 where the mistake has no place in a text. Where there is a pointer, too: in the text that stands there.
     pub line: usize,
     /// In characters, from 1; 0 where the mistake has no place in a text.
     pub column: usize,
     /// What is wrong: lower case, values in backticks.
     pub message: String,
-    /// JSON pointer of the mistake, where the text is JSON that was read; else empty.
+    /// JSON pointer of the mistake, or of the text that holds it, where JSON was read; else empty.
     pub pointer: String,
     /// The way out.
     pub hint: String,
@@ -91,11 +91,11 @@ fn snippet(line: &str, column: usize) -> String {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line > 0 {
-            write!(f, "{}:{}: ", self.line, self.column)?;
-        }
         if !self.pointer.is_empty() {
             write!(f, "at `{}`: ", self.pointer)?;
+        }
+        if self.line > 0 {
+            write!(f, "{}:{}: ", self.line, self.column)?;
         }
         write!(f, "{}; {}", self.message, self.hint)?;
         for line in self.snippet.lines() {

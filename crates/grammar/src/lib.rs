@@ -11,7 +11,9 @@ pub mod frontends;
 mod lower;
 mod options;
 mod passes;
+mod place;
 mod print;
+mod remarks;
 mod schema_text;
 mod tokens;
 
@@ -22,4 +24,5 @@ pub use frontends::structural_tag::{Specials, MAX_TAG_NESTING};
 pub use lower::{lower, lower_with, LowerLimits, Lowered, Symbol};
 pub use options::{JsonOptions, Whitespace};
 pub use penstock_automata::Dialect;
+pub use place::Place;
 pub use tokens::{token_dispatch, TokenNames};

@@ -5,15 +5,17 @@
 //! recursion stays: the matcher's frames may be cyclic.
 use crate::ast::{Dispatch, Expr, ExprId, Grammar, Marks, Rule, RuleId};
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
+use crate::frontends::mistakes::MAX_PROBLEMS;
 use crate::frontends::regex::compile_pattern;
 use crate::frontends::structural_tag::Specials;
 use crate::options::JsonOptions;
 use crate::passes::components::{components, Components};
 use crate::passes::nullable::nullable;
 use crate::passes::productive::productive;
-use crate::passes::reachable::{reachable, Reachable};
-use crate::passes::regular::{shapes, why_not_regular, Shapes};
+use crate::passes::reachable::{body_exprs, reachable, Reachable};
+use crate::passes::regular::{shapes, why_not_regular, Shape, Shapes};
 use crate::passes::self_recursion::iterate_self_recursion;
+use crate::place::Place;
 use crate::schema_text::strings_of;
 use penstock_automata::{Limit, RegexId, Regexes, ScanWord};
 use rustc_hash::FxHashMap;
@@ -153,30 +155,47 @@ fn check_regular(
             _ => continue,
         };
         let shape = shapes.exprs[i];
-        if !shape.regular {
+        if !shape.regular && problems.len() < MAX_PROBLEMS {
             let why = why_not_regular(grammar, ExprId(i as u32), &calls.recursive);
-            problems.push(Problem::without_place(
+            problems.push(holder(grammar, used, ExprId(i as u32)).problem(
                 format!("`{sign}` stands over {why}: that can't be decided"),
                 "keep to rules without recursion, schemas and tokens there",
             ));
-        } else if shape.size > limits.max_regular_size {
-            let limit = Limit {
-                name: "max_regular_size",
-                configured: limits.max_regular_size,
-            };
-            return Err(GrammarError::limit(limit, format!("a part of `{sign}`")));
-        } else if shape.depth > limits.max_grammar_depth {
-            let limit = Limit {
-                name: "max_grammar_depth",
-                configured: u64::from(limits.max_grammar_depth),
-            };
-            return Err(GrammarError::limit(limit, format!("a part of `{sign}`")));
+        } else if shape.regular {
+            check_shape(shape, limits, || format!("a part of `{sign}`"))?;
         }
     }
+    refused(problems)
+}
+
+/// A regular part is of bearable size.
+fn check_shape(shape: Shape, limits: &LowerLimits, what: impl Fn() -> String) -> Result<(), GrammarError> {
+    let bounds = [
+        ("max_regular_size", shape.size, limits.max_regular_size),
+        (
+            "max_grammar_depth",
+            u64::from(shape.depth),
+            u64::from(limits.max_grammar_depth),
+        ),
+    ];
+    match bounds.into_iter().find(|&(_, given, most)| given > most) {
+        None => Ok(()),
+        Some((name, _, configured)) => Err(GrammarError::limit(Limit { name, configured }, what())),
+    }
+}
+
+fn refused(problems: Vec<Problem>) -> Result<(), GrammarError> {
     match problems.is_empty() {
         true => Ok(()),
         false => Err(GrammarError::new(GrammarErrorKind::Unsupported, problems)),
     }
+}
+
+/// The place of the rule whose body holds `id`. Cost: linear in the grammar.
+fn holder(grammar: &Grammar, used: &Reachable, id: ExprId) -> Place {
+    let holds = |rule: &&RuleId| body_exprs(grammar, grammar.rule(**rule).body).contains(&id);
+    let rule = used.rules.iter().find(holds);
+    rule.map_or_else(Place::default, |&rule| grammar.rule(rule).place.clone())
 }
 
 /// The grammar with a root that only calls the old one, if that has marks: marks belong to calls.
@@ -184,11 +203,16 @@ fn with_plain_root(grammar: &Grammar) -> Grammar {
     let mut grammar = grammar.clone();
     let root = grammar.root;
     if !grammar.rule(root).marks.is_empty() {
-        let name = grammar.rule(root).name.clone();
+        let (name, place) = (grammar.rule(root).name.clone(), grammar.rule(root).place.clone());
         grammar.exprs.push(Expr::Rule(root));
         let (body, marks) = (ExprId(grammar.exprs.len() as u32 - 1), Marks::default());
         grammar.root = RuleId(grammar.rules.len() as u32);
-        grammar.rules.push(Rule { name, body, marks });
+        grammar.rules.push(Rule {
+            name,
+            body,
+            marks,
+            place,
+        });
     }
     grammar
 }
@@ -202,53 +226,70 @@ fn check_budgets(
     limits: &LowerLimits,
 ) -> Result<(), GrammarError> {
     let mut problems = Vec::new();
-    for &rule in used
-        .rules
-        .iter()
-        .filter(|&&rule| grammar.rule(rule).marks.max_tokens.is_some())
-    {
-        let (body, name) = (grammar.rule(rule).body, &grammar.rule(rule).name);
+    let is_counted = |rule: &&RuleId| grammar.rule(**rule).marks.max_tokens.is_some();
+    for &rule in used.rules.iter().filter(is_counted) {
+        let Rule { body, name, place, .. } = grammar.rule(rule);
         let shape = shapes.exprs[body.index()];
         let is_recursive = calls.recursive[rule.index()];
         if is_recursive || !shape.regular {
             let why = match is_recursive {
                 true => "itself".to_owned(),
-                false => why_not_regular(grammar, body, &calls.recursive),
+                false => why_not_regular(grammar, *body, &calls.recursive),
             };
-            problems.push(Problem::without_place(
+            problems.push(place.problem(
                 format!("`max_tokens` of the rule `{name}` is refused: the rule holds {why}"),
                 "count the tokens of a rule without recursion, schemas, tokens and options inside, or of the whole output",
             ));
-        } else if shape.size > limits.max_regular_size {
-            let limit = Limit {
-                name: "max_regular_size",
-                configured: limits.max_regular_size,
-            };
-            return Err(GrammarError::limit(
-                limit,
-                format!("the rule `{name}`, whose tokens are counted"),
-            ));
+        } else {
+            check_shape(shape, limits, || format!("the rule `{name}`, whose tokens are counted"))?;
         }
     }
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(GrammarError::new(GrammarErrorKind::Unsupported, problems)),
-    }
+    refused(problems)
 }
 
+/// Some text matches the root; else every rule that none matches is told, where it is written.
 fn check_productive(grammar: &Grammar, used: &Reachable, productive: &[bool]) -> Result<(), GrammarError> {
     let matches = |rule: RuleId| productive[grammar.rule(rule).body.index()];
     if matches(grammar.root) {
         return Ok(());
     }
-    let root = &grammar.rule(grammar.root).name;
+    let mut empty: Vec<RuleId> = used.rules.iter().copied().filter(|&rule| !matches(rule)).collect();
     // Rules that need themselves first come last in reach: the deepest is most likely the one to repair.
-    let culprit = used.rules.iter().rev().find(|&&rule| !matches(rule)).unwrap_or(&grammar.root);
-    let problem = Problem::without_place(
-        format!("no text matches the rule `{root}`"),
-        format!("give `{}` an alternative that can end", grammar.rule(*culprit).name),
-    );
-    Err(GrammarError::new(GrammarErrorKind::EmptyLanguage, vec![problem]))
+    let culprit = *empty.last().unwrap_or(&grammar.root);
+    empty.retain(|&rule| grammar.rule(rule).place.is_known());
+    empty.sort_by_key(|&rule| grammar.rule(rule).place.key());
+    empty.dedup_by_key(|rule| grammar.rule(*rule).place.key());
+    if empty.is_empty() {
+        return Err(GrammarError::new(
+            GrammarErrorKind::EmptyLanguage,
+            vec![nothing_matches(grammar, culprit)],
+        ));
+    }
+    let problem = |&rule: &RuleId| {
+        let Rule { name, place, .. } = grammar.rule(rule);
+        let to_repair = match rule == culprit {
+            true => "it".to_owned(),
+            false => format!("`{}`", grammar.rule(culprit).name),
+        };
+        place.problem(
+            format!("no text matches the rule `{name}`"),
+            format!("give {to_repair} an alternative that can end"),
+        )
+    };
+    let problems = empty.iter().take(MAX_PROBLEMS).map(problem).collect();
+    Err(GrammarError::new(GrammarErrorKind::EmptyLanguage, problems))
+}
+
+/// A grammar without a text, of which no rule was written by somebody.
+fn nothing_matches(grammar: &Grammar, culprit: RuleId) -> Problem {
+    let root = grammar.rule(grammar.root);
+    if let Expr::Regex { pattern, .. } = grammar.expr(root.body) {
+        let hint = "look for assertions and classes that contradict what stands beside them";
+        return Problem::without_place(format!("no text matches the pattern `{pattern}`"), hint);
+    }
+    let name = &grammar.rule(culprit).name;
+    let hint = format!("give `{name}` an alternative that can end");
+    Problem::without_place(format!("no text matches the rule `{}`", root.name), hint)
 }
 
 /// How rules inside an expression are taken.

@@ -92,15 +92,24 @@ impl CompiledGrammar {
             false => lower_with(grammar, &mut schemas.regexes, &limits)?,
         };
         resolve_tokens(&mut lowered.symbols, &info)?;
-        let (mut roots, mut styles) = (Vec::new(), Vec::<Style>::new());
+        let (mut roots, mut styles, mut wrong) = (Vec::new(), Vec::<Style>::new(), Vec::new());
         for (schema, options) in &lowered.schemas {
-            let ready = schemas.lower(schema, &options.schema)?;
+            let ready = match schemas.lower(schema, &options.schema) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    wrong.push(error.under(&grammar.pointer_to(schema)));
+                    continue;
+                }
+            };
             let style = style_of(options);
             let index = styles.iter().position(|known| *known == style).unwrap_or_else(|| {
                 styles.push(style);
                 styles.len() - 1
             });
             roots.push((ready.root, index as u8));
+        }
+        if let Some(error) = SchemaError::joined(wrong) {
+            return Err(error.into());
         }
         check_spelling(&vocabulary, !roots.is_empty())?;
         spell_rules(&mut lowered, &mut schemas, &vocabulary)?;

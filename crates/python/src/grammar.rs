@@ -223,6 +223,13 @@ impl Grammar {
         grammar::Grammar::choice(&parts).into()
     }
 
+    /// What is odd about the grammar though its language is clear, each with its place: rules that nothing uses, and rules that no text
+    /// matches. No mask changes by them. Cost: linear in the grammar.
+    #[getter]
+    fn remarks(&self) -> Vec<String> {
+        self.inner.remarks().iter().map(ToString::to_string).collect()
+    }
+
     fn __or__(&self, other: &Grammar) -> Grammar {
         grammar::Grammar::choice(&[(*self.inner).clone(), (*other.inner).clone()]).into()
     }

@@ -73,7 +73,7 @@ fn keyword_above(place: &str) -> Option<Place> {
     let mut above = place.rsplit_once('/');
     while let Some((parent, key)) = above {
         if key.parse::<usize>().is_err() {
-            return Some((parent.into(), key.into()));
+            return Some((parent.into(), key.replace("~1", "/").replace("~0", "~")));
         }
         above = parent.rsplit_once('/');
     }

@@ -54,6 +54,47 @@ impl SchemaError {
         }
     }
 
+    /// The same problems of a schema that stands at a JSON pointer of another document.
+    pub fn under(mut self, pointer: &str) -> SchemaError {
+        let places = self.problems.iter_mut().map(|problem| &mut problem.pointer);
+        for place in places.chain(self.conflict.iter_mut().map(|part| &mut part.0)) {
+            // In another document the address says where.
+            if !place.contains('#') {
+                place.insert_str(0, pointer);
+            }
+        }
+        self
+    }
+
+    /// The problems of several schemas as one error; `None` where there are none.
+    pub fn joined(mut errors: Vec<SchemaError>) -> Option<SchemaError> {
+        if errors.len() < 2 {
+            return errors.pop();
+        }
+        let kind = errors.iter().map(|error| error.kind).min()?;
+        let limit = errors.iter().find_map(|error| error.limit.clone());
+        let mut problems = Vec::new();
+        for error in errors {
+            let said = error.to_string();
+            match error.conflict.first() {
+                None => problems.extend(error.problems),
+                Some((pointer, _)) => problems.push(Problem {
+                    kind: error.kind,
+                    pointer: pointer.clone(),
+                    keyword: String::new(),
+                    reason: said.rsplit_once("; ").map_or(&*said, |(reason, _)| reason).to_owned(),
+                    hint: said.rsplit_once("; ").map_or("", |(_, hint)| hint).to_owned(),
+                }),
+            }
+        }
+        Some(SchemaError {
+            kind,
+            problems,
+            limit: limit.filter(|_| kind == ErrorKind::Limit),
+            conflict: Vec::new(),
+        })
+    }
+
     pub(crate) fn of_limit(limit: Limit) -> SchemaError {
         SchemaError {
             kind: ErrorKind::Limit,
@@ -93,10 +134,10 @@ impl std::fmt::Display for SchemaError {
         }
         for (i, problem) in self.problems.iter().enumerate() {
             let separator = if i == 0 { "" } else { "\n" };
-            let place = if problem.keyword.is_empty() {
-                String::new()
-            } else {
-                format!("`{}` at `#{}`: ", problem.keyword, problem.pointer)
+            let place = match (problem.keyword.as_str(), problem.pointer.as_str()) {
+                ("", "") => String::new(),
+                ("", pointer) => format!("at `#{pointer}`: "),
+                (keyword, pointer) => format!("`{keyword}` at `#{pointer}`: "),
             };
             write!(f, "{separator}{place}{}; {}", problem.reason, problem.hint)?;
         }

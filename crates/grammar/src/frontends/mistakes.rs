@@ -3,13 +3,22 @@ use crate::error::{GrammarError, GrammarErrorKind, Problem};
 use penstock_automata::Limit;
 
 /// How many mistakes of one text are reported.
-pub(super) const MAX_PROBLEMS: usize = 100;
+pub(crate) const MAX_PROBLEMS: usize = 100;
 
 /// The mistakes found so far, in the order in which they were found.
 pub(super) struct Mistakes<'a> {
     pub text: &'a str,
     found: Vec<(usize, GrammarErrorKind, Problem)>,
     limit: Option<Limit>,
+}
+
+/// The byte at a line and column of a text, both from 1; 0 where the line is.
+fn byte_at(text: &str, line: usize, column: usize) -> usize {
+    let lines = text.split_inclusive('\n');
+    let before: usize = lines.take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = &text[before..];
+    let inside = rest.char_indices().nth(column.saturating_sub(1));
+    before + inside.map_or(rest.len(), |(at, _)| at)
 }
 
 impl<'a> Mistakes<'a> {
@@ -29,10 +38,6 @@ impl<'a> Mistakes<'a> {
         self.add(GrammarErrorKind::Unsupported, offset, message.into(), hint.into());
     }
 
-    pub fn empty_language(&mut self, offset: usize, message: impl Into<String>, hint: impl Into<String>) {
-        self.add(GrammarErrorKind::EmptyLanguage, offset, message.into(), hint.into());
-    }
-
     pub fn limit(&mut self, offset: usize, limit: Limit, hint: impl Into<String>) {
         let message = format!("this exceeds `{}` of {}", limit.name, limit.configured);
         self.limit.get_or_insert(limit);
@@ -46,6 +51,22 @@ impl<'a> Mistakes<'a> {
         }
         for problem in error.problems {
             self.add(error.kind, offset, problem.message, problem.hint);
+        }
+    }
+
+    /// An error of `pattern`, which stands behind the quote at `offset`. Where it is written with escapes the quote is the place.
+    pub fn in_pattern(&mut self, offset: usize, pattern: &str, error: GrammarError) {
+        let start = offset + 1;
+        let as_written = self.text.get(start..).is_some_and(|text| text.starts_with(pattern));
+        if !as_written {
+            return self.nested(offset, error);
+        }
+        if let Some(limit) = error.limit {
+            self.limit.get_or_insert(limit);
+        }
+        for problem in error.problems {
+            let inner = byte_at(pattern, problem.line, problem.column);
+            self.add(error.kind, start + inner, problem.message, problem.hint);
         }
     }
 

@@ -2,7 +2,7 @@
 pub mod ebnf;
 mod escapes;
 pub mod lark;
-mod mistakes;
+pub(crate) mod mistakes;
 mod nearest;
 pub mod regex;
 mod shortest;

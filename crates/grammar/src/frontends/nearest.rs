@@ -18,6 +18,14 @@ pub(super) fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) ->
         .map(|(_, name)| name)
 }
 
+/// `did you mean ...?`, or all of `names` where none is like `wanted`.
+pub(super) fn one_of_names(wanted: &str, what: &str, names: &[&str]) -> String {
+    match nearest(wanted, names.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("the {what} are `{}`", names.join("`, `")),
+    }
+}
+
 /// How many characters must be put in, taken out or exchanged to make one of the other (Levenshtein).
 fn edit_distance(a: &[char], b: &str) -> usize {
     let mut row: Vec<usize> = (0..=a.len()).collect();

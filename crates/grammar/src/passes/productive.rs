@@ -1,6 +1,6 @@
 //! Which expressions match some text at all. The others are deleted: a mask must not lead into them.
 use super::fixpoint::least_fixpoint;
-use crate::ast::{Expr, Grammar};
+use crate::ast::{Expr, Grammar, Rule};
 use penstock_automata::RegexId;
 
 /// Per expression whether some text matches; `terms` are the terms of patterns, *and* and *not*, dead ones as
@@ -12,4 +12,12 @@ pub(crate) fn productive(grammar: &Grammar, used: &[bool], terms: &[Option<Regex
         Expr::Regex { .. } | Expr::SchemaText { .. } | Expr::And(_) | Expr::Not(_) => terms[id.index()] != Some(RegexId::NEVER),
         _ => true,
     })
+}
+
+/// Per rule whether no text matches it, as far as the rules tell: patterns, *and* and *not* count as matching something.
+pub(crate) fn rules_without_a_text(grammar: &Grammar) -> Vec<bool> {
+    let (all, unknown) = (vec![true; grammar.exprs.len()], vec![None; grammar.exprs.len()]);
+    let productive = productive(grammar, &all, &unknown);
+    let without = |rule: &Rule| !productive[rule.body.index()];
+    grammar.rules.iter().map(without).collect()
 }

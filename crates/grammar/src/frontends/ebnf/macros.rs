@@ -134,14 +134,18 @@ fn regex(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result
     let Some(pattern) = pattern else {
         return parser.fail(offset, "`Regex` needs a pattern", "write `Regex(\"...\")`");
     };
-    let pattern = match flags.is_empty() {
-        true => pattern,
+    let whole = match flags.is_empty() {
+        true => pattern.clone(),
         false => format!("(?{flags}:{pattern})"),
     };
-    if let Err(error) = compile_pattern(&mut Regexes::new(), &pattern, dialect) {
-        parser.mistakes.nested(place, error);
-        return Err(GiveUp);
+    if let Err(error) = compile_pattern(&mut Regexes::new(), &whole, dialect) {
+        // The place is one of the pattern without its flags, where it is wrong without them, too.
+        let plain = compile_pattern(&mut Regexes::new(), &pattern, dialect).err();
+        parser.mistakes.in_pattern(place, &pattern, plain.unwrap_or(error));
+        // The rest of the rule is read all the same.
+        return Ok(parser.builder.text(""));
     }
+    let pattern = whole;
     Ok(parser.builder.add(Expr::Regex { pattern, dialect }))
 }
 

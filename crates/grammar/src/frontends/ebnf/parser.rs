@@ -7,9 +7,11 @@ use crate::ast::{Expr, ExprId, Grammar, GrammarBuilder, RuleId};
 use crate::error::GrammarError;
 use crate::frontends::mistakes::{Mistakes, MAX_PROBLEMS};
 use crate::frontends::nearest::nearest;
+use crate::place::Place;
 use crate::tokens::TokenNames;
 use penstock_automata::{CharSet, Limit, INFINITE};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// A rule's reading was given up; its mistake has been noted.
 pub(super) struct GiveUp;
@@ -173,6 +175,7 @@ impl<'a> Parser<'a> {
     }
 
     fn read_rules(&mut self, definitions: &[Definition]) {
+        let text: Arc<str> = self.mistakes.text.into();
         // Rules keep the order of their definitions, wherever they are used first.
         for definition in definitions {
             self.builder.rule(&definition.name);
@@ -189,6 +192,7 @@ impl<'a> Parser<'a> {
                 let body = definition.options.apply(&mut self.builder, body, &definition.name);
                 self.builder.define(rule, body);
                 self.builder.mark(rule, definition.options.marks.clone());
+                self.builder.place(rule, Place::new(&text, definition.offset));
             }
         }
     }

@@ -98,17 +98,21 @@ impl Reader<'_> {
             );
         }
         let flags: String = flags.chars().filter(|flag| *flag != 'u').collect();
-        let pattern = match flags.is_empty() {
+        let whole = match flags.is_empty() {
             true => pattern.to_owned(),
             // The line break ends a comment that a verbose pattern may end with.
             false if flags.contains('x') => format!("(?{flags}:{pattern}\n)"),
             false => format!("(?{flags}:{pattern})"),
         };
         let dialect = Dialect::Rust;
-        if let Err(error) = compile_pattern(&mut Regexes::new(), &pattern, dialect) {
-            self.mistakes.nested(offset, error);
-            return Err(GiveUp);
+        if let Err(error) = compile_pattern(&mut Regexes::new(), &whole, dialect) {
+            // The place is one of the pattern without its flags, where it is wrong without them, too.
+            let plain = compile_pattern(&mut Regexes::new(), pattern, dialect).err();
+            self.mistakes.in_pattern(offset, pattern, plain.unwrap_or(error));
+            // The rest of the definition is read all the same.
+            return Ok(self.builder.text(""));
         }
+        let pattern = whole;
         Ok(self.builder.add(Expr::Regex { pattern, dialect }))
     }
 

@@ -3,14 +3,16 @@ use super::lexer::{lex, Kind, Lexeme};
 use super::options::RuleOptions;
 use super::MAX_RULE_INSTANCES;
 use crate::ast::{Expr, ExprId, Grammar, GrammarBuilder, RuleId};
-use crate::error::GrammarError;
-use crate::frontends::mistakes::Mistakes;
+use crate::error::{GrammarError, GrammarErrorKind};
+use crate::frontends::mistakes::{Mistakes, MAX_PROBLEMS};
 use crate::frontends::nearest::nearest;
-use crate::passes::productive::productive;
+use crate::passes::productive::rules_without_a_text;
+use crate::place::Place;
 use penstock_automata::Limit;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The reading of a definition was given up; its mistake has been noted.
 pub(super) struct GiveUp;
@@ -102,8 +104,10 @@ pub(super) struct Reader<'a> {
     pub scope: Scope,
     /// The definition that is being read, and its parameter.
     pub current: (usize, Option<u64>),
-    /// Where each rule is defined that has no parameter.
-    places: Vec<(RuleId, usize)>,
+    /// The whole text, which the rules name as their place.
+    pub text: Arc<str>,
+    /// The rules that are defined without a parameter.
+    plain: Vec<RuleId>,
 }
 
 pub(super) fn parse(text: &str, named: &BTreeMap<String, Grammar>) -> Result<Grammar, GrammarError> {
@@ -121,7 +125,8 @@ pub(super) fn parse(text: &str, named: &BTreeMap<String, Grammar>) -> Result<Gra
         nested_rules: FxHashMap::default(),
         scope: Scope::default(),
         current: (0, None),
-        places: Vec::new(),
+        text: text.into(),
+        plain: Vec::new(),
     };
     let root = reader.builder.rule("start");
     reader.pending.push(Pending {
@@ -136,7 +141,7 @@ pub(super) fn parse(text: &str, named: &BTreeMap<String, Grammar>) -> Result<Gra
         return Err(reader.mistakes.into_error());
     }
     let grammar = reader.builder.finish(root)?;
-    check_productive(&grammar, &reader.places, reader.mistakes)?;
+    check_productive(&grammar, &reader.plain)?;
     Ok(grammar)
 }
 
@@ -204,7 +209,9 @@ impl<'a> Reader<'a> {
             None => {
                 self.scope.instances.insert((start, 0), *root);
                 self.scope.queue.push((start, 0));
-                self.places.push((*root, self.scope.definitions[start].offset));
+                self.plain.push(*root);
+                self.builder
+                    .place(*root, Place::new(&self.text, self.scope.definitions[start].offset));
             }
             Some(ignored) => {
                 let rule = self.instance(start, 0);
@@ -243,8 +250,9 @@ impl<'a> Reader<'a> {
             self.mistakes.limit(offset, limit, "use fewer bits of the parameter");
         }
         if !parametric {
-            self.places.push((rule, offset));
+            self.plain.push(rule);
         }
+        self.builder.place(rule, Place::new(&self.text, offset));
         rule
     }
 
@@ -379,19 +387,22 @@ impl<'a> Reader<'a> {
 }
 
 /// Rules that no text matches are mistakes, whoever calls them. Patterns count as matching something here.
-fn check_productive(grammar: &Grammar, places: &[(RuleId, usize)], mut mistakes: Mistakes) -> Result<(), GrammarError> {
-    let all = vec![true; grammar.exprs().len()];
-    let unknown = vec![None; grammar.exprs().len()];
-    let productive = productive(grammar, &all, &unknown);
-    for &(rule, offset) in places {
-        let rule = grammar.rule(rule);
-        if !productive[rule.body.index()] {
-            let message = format!("no text matches the rule `{}`", rule.name);
-            mistakes.empty_language(offset, message, "give it an alternative that can end");
-        }
-    }
-    match mistakes.is_empty() {
+fn check_productive(grammar: &Grammar, rules: &[RuleId]) -> Result<(), GrammarError> {
+    let without_a_text = rules_without_a_text(grammar);
+    let mut found: Vec<RuleId> = rules.iter().copied().filter(|rule| without_a_text[rule.index()]).collect();
+    found.sort_by_key(|&rule| grammar.rule(rule).place.key());
+    let problem = |&rule: &RuleId| {
+        let message = format!("no text matches the rule `{}`", grammar.rule(rule).name);
+        grammar
+            .rule(rule)
+            .place
+            .problem(message, "give it an alternative that can end")
+    };
+    match found.is_empty() {
         true => Ok(()),
-        false => Err(mistakes.into_error()),
+        false => Err(GrammarError::new(
+            GrammarErrorKind::EmptyLanguage,
+            found.iter().take(MAX_PROBLEMS).map(problem).collect(),
+        )),
     }
 }

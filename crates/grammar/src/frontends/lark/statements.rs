@@ -5,6 +5,7 @@ use super::options::RuleOptions;
 use super::scope::{name_mode, Definition, GiveUp, Meaning, Mode, Reader, Scope};
 use crate::ast::Expr;
 use crate::frontends::nearest::nearest;
+use crate::place::Place;
 use penstock_automata::Dialect;
 use serde_json::Value;
 use std::ops::Range;
@@ -254,6 +255,7 @@ impl Reader<'_> {
             dialect: Dialect::Rust,
         });
         self.builder.define(rule, body);
+        self.builder.place(rule, Place::new(&self.text, offset));
         scope.names.insert(alias, Meaning::Import(rule));
         Ok(())
     }

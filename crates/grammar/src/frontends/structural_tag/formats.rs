@@ -3,8 +3,10 @@ use super::ordered;
 use super::reader::{Fields, Read, Reader};
 use super::tags::Around;
 use crate::ast::{Dispatch, Expr, ExprId, Grammar};
+use crate::frontends::nearest::one_of_names;
 use crate::frontends::regex::compile_pattern;
 use crate::options::Whitespace;
+use crate::passes::productive::rules_without_a_text;
 use penstock_automata::{CharSet, Dialect, Regexes, INFINITE};
 use serde_json::Value;
 use std::sync::Arc;
@@ -74,8 +76,7 @@ impl Reader<'_> {
             };
             let known = FORMATS.iter().find(|known| name == known.0);
             let Some(&(name, fields)) = known else {
-                let names = FORMATS.map(|known| known.0).join("`, `");
-                let hint = format!("the types are `{names}`");
+                let hint = one_of_names(name.as_str().unwrap_or(""), "types", &FORMATS.map(|known| known.0));
                 return reader.within("type", |reader| {
                     reader.refused(format!("`{name}` is no type of format"), &hint)
                 });
@@ -151,12 +152,25 @@ impl Reader<'_> {
                     "write it as a format of this tag",
                 )
             }),
-            Ok(grammar) => {
-                let rule = self.builder.import(&grammar);
-                Ok(self.builder.add(Expr::Rule(rule)))
-            }
+            Ok(grammar) => self.within("grammar", |reader| reader.written_grammar(grammar)),
             Err(error) => self.within("grammar", |reader| reader.nested(error)),
         }
+    }
+
+    /// The rules of a grammar that stands here.
+    fn written_grammar(&mut self, mut grammar: Grammar) -> Read<ExprId> {
+        let pointer: Arc<str> = self.pointer().into();
+        for rule in &mut grammar.rules {
+            rule.place = rule.place.under(&pointer);
+        }
+        let root = grammar.root;
+        if rules_without_a_text(&grammar)[root.index()] {
+            let place = grammar.rule(root).place.clone();
+            let problem = place.problem("no text matches the rule `root`", "give it an alternative that can end");
+            return self.empty_language(problem);
+        }
+        let rule = self.builder.import(&grammar);
+        Ok(self.builder.add(Expr::Rule(rule)))
     }
 
     fn regex(&mut self, fields: &Fields) -> Read<ExprId> {

@@ -3,6 +3,7 @@ use super::specials::Specials;
 use super::MAX_TAG_NESTING;
 use crate::ast::{ExprId, Grammar, GrammarBuilder};
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
+use crate::frontends::nearest::one_of_names;
 use crate::options::JsonOptions;
 use penstock_automata::Limit;
 use penstock_schema::pointer_step;
@@ -85,15 +86,22 @@ impl<'o> Reader<'o> {
         Err(GiveUp)
     }
 
+    /// No text matches what stands here.
+    pub fn empty_language<T>(&mut self, problem: Problem) -> Read<T> {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push((GrammarErrorKind::EmptyLanguage, problem));
+        }
+        Err(GiveUp)
+    }
+
     /// A mistake inside a text that stands here.
     pub fn nested<T>(&mut self, error: GrammarError) -> Read<T> {
         self.limit = self.limit.take().or(error.limit);
         for problem in error.problems {
-            let place = match problem.line {
-                0 => String::new(),
-                line => format!("{line}:{}: ", problem.column),
-            };
-            self.note(error.kind, format!("{place}{}", problem.message), &problem.hint);
+            if self.problems.len() < MAX_PROBLEMS {
+                let pointer = format!("{}{}", self.pointer(), problem.pointer);
+                self.problems.push((error.kind, Problem { pointer, ..problem }));
+            }
         }
         Err(GiveUp)
     }
@@ -124,24 +132,21 @@ impl<'o> Reader<'o> {
         found
     }
 
-    /// The fields of an object, all of which must be known.
+    /// The fields of an object; those that are not known are mistakes.
     pub fn fields<'v>(&mut self, value: &'v Value, what: &str, known: &[&str]) -> Read<&'v Fields> {
         let Value::Object(fields) = value else {
             return self.wrong(format!("`{what}` is no object"), "write {...}");
         };
         let unknown: Vec<&String> = fields.keys().filter(|name| !known.contains(&name.as_str())).collect();
-        let hint = format!("the fields are `{}`", known.join("`, `"));
         for name in &unknown {
             self.within(name, |reader| {
                 let message = format!("`{what}` has no field `{name}`");
+                let hint = one_of_names(name, "fields", known);
                 reader.note(GrammarErrorKind::Unsupported, message, &hint);
             });
         }
-        if unknown.is_empty() {
-            Ok(fields)
-        } else {
-            Err(GiveUp)
-        }
+        // What is unknown is noted; the others are read all the same.
+        Ok(fields)
     }
 
     /// A field that must be there.

@@ -1,7 +1,7 @@
 //! Tags, what triggers them in free text, and tokens.
 use super::beginnings::factored;
 use super::ordered;
-use super::reader::{Fields, Read, Reader};
+use super::reader::{Fields, GiveUp, Read, Reader};
 use super::specials::Piece;
 use crate::ast::{Dispatch, Expr, ExprId, RuleId};
 use crate::tokens::{token_dispatch, TokenNames};
@@ -85,17 +85,20 @@ impl Reader<'_> {
     }
 
     fn tag_fields(&mut self, fields: &Fields) -> Read<Tag> {
-        let begin = self.needed(fields, "begin")?;
-        let begin = self.within("begin", |reader| match begin {
-            Value::Array(_) => reader.wrong("a tag begins in one way", "write one string"),
-            begin => reader.read_border(begin),
+        let begin = self.needed(fields, "begin").and_then(|begin| {
+            self.within("begin", |reader| match begin {
+                Value::Array(_) => reader.wrong("a tag begins in one way", "write one string"),
+                begin => reader.read_border(begin),
+            })
         });
-        let end = self.needed(fields, "end")?;
-        let end = self.within("end", |reader| reader.read_border(end))?;
-        let content = self.content(fields, &Around(Some(end.clone())))?;
+        let end = self.needed(fields, "end");
+        let end = end.and_then(|end| self.within("end", |reader| reader.read_border(end)));
+        // The content is read whatever is wrong around it, so that its mistakes are told, too.
+        let content = self.content(fields, &Around(end.as_ref().ok().cloned()));
+        let (begin, content, end) = (begin?, content?, end?);
         let end = self.border(end);
         let rest = self.builder.sequence(vec![content, end]);
-        Ok(Tag { begin: begin?, rest })
+        Ok(Tag { begin, rest })
     }
 
     /// A text, a list of texts, or a token.
@@ -262,17 +265,21 @@ impl Reader<'_> {
     fn calls(&mut self, triggers: &[String], tags: &[Tag]) -> Read<Calls> {
         let mut groups: Vec<Vec<(String, ExprId)>> = vec![Vec::new(); triggers.len()];
         let mut calls = Calls::default();
-        let mut used = vec![false; triggers.len()];
+        let (mut used, mut all_fit) = (vec![false; triggers.len()], true);
         for (i, tag) in tags.iter().enumerate() {
             let Some(begin) = tag.begin_text() else {
-                return self.at_tag(i, "a tag with a token can't be triggered by text", "use token_triggered_tags");
+                all_fit = false;
+                self.at_tag(i, "a tag with a token can't be triggered by text", "use token_triggered_tags");
+                continue;
             };
             let mut fitting = (0..triggers.len()).filter(|&t| begin.starts_with(triggers[t].as_str()));
             let (trigger, again) = (fitting.next(), fitting.next());
             let Some(trigger) = trigger.filter(|_| again.is_none()) else {
                 let number = if again.is_none() { "no trigger" } else { "several triggers" };
                 let message = format!("`{begin}` starts with {number}");
-                return self.at_tag(i, &message, "let it start with exactly one of `triggers`");
+                all_fit = false;
+                self.at_tag(i, &message, "let it start with exactly one of `triggers`");
+                continue;
             };
             used[trigger] = true;
             let length = triggers[trigger].len();
@@ -287,6 +294,9 @@ impl Reader<'_> {
                     groups[trigger].push(tag);
                 }
             }
+        }
+        if !all_fit {
+            return Err(GiveUp);
         }
         if let Some(unused) = used.iter().position(|used| !used) {
             let message = format!("no tag begins with the trigger `{}`", triggers[unused]);
@@ -331,9 +341,10 @@ impl Reader<'_> {
         self.builder.sequence(vec![before, more])
     }
 
-    fn at_tag<T>(&mut self, index: usize, message: &str, hint: &str) -> Read<T> {
-        let step = |reader: &mut Self| reader.within("begin", |reader| reader.wrong(message, hint));
-        self.within("tags", |reader| reader.within(index, step))
+    /// Notes a mistake of the beginning of a tag.
+    fn at_tag(&mut self, index: usize, message: &str, hint: &str) {
+        let step = |reader: &mut Self| reader.within("begin", |reader| reader.wrong::<()>(message, hint));
+        let _ = self.within("tags", |reader| reader.within(index, step));
     }
 
     pub fn token_triggered_tags(&mut self, fields: &Fields, around: &Around) -> Read<ExprId> {
@@ -343,6 +354,7 @@ impl Reader<'_> {
         let excludes = self.excluded(fields, around)?;
         let (triggers, tags) = (triggers?, tags?);
         let mut groups: Vec<Vec<ExprId>> = vec![Vec::new(); triggers.len()];
+        let mut all_fit = true;
         for (i, tag) in tags.iter().enumerate() {
             let found = match &tag.begin {
                 Border::Token(token) => triggers.iter().position(|trigger| trigger == token),
@@ -351,13 +363,14 @@ impl Reader<'_> {
             match found {
                 Some(trigger) => groups[trigger].push(tag.rest),
                 None => {
-                    return self.at_tag(
-                        i,
-                        "the tag begins with no trigger token",
-                        "begin it with one of `trigger_tokens`",
-                    )
+                    all_fit = false;
+                    let hint = "begin it with one of `trigger_tokens`";
+                    self.at_tag(i, "the tag begins with no trigger token", hint);
                 }
             }
+        }
+        if !all_fit {
+            return Err(GiveUp);
         }
         let mut rules = Vec::new();
         for (trigger, group) in triggers.iter().zip(groups) {
