@@ -189,7 +189,7 @@ def test_mutants_of_the_numpy_context_are_caught(monkeypatch, mutant) -> None:
 
 
 def transformers_law_holds() -> bool:
-    from test_transformers_context import Twin, build, random_growth
+    from helpers.networks import Twin, build, random_growth
 
     rng, twin = random.Random(7), Twin(build("mistral-window"))
     for row, size in enumerate((7, 19)):

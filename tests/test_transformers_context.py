@@ -8,88 +8,12 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("transformers")
 
+from helpers.networks import ARCHITECTURES, VOCAB, Twin, build, random_growth  # noqa: E402
 from penstock.decoding.context import Context, Growth, chain  # noqa: E402
 from penstock.errors import GenerationError, UnsupportedFeatureError  # noqa: E402
 from penstock.models.transformers_context import TransformersContext  # noqa: E402
-
-torch.set_num_threads(1)
-VOCAB = 61
-SMALL = dict(
-    vocab_size=VOCAB,
-    hidden_size=32,
-    intermediate_size=48,
-    num_hidden_layers=3,
-    num_attention_heads=4,
-    max_position_embeddings=2048,
-)
-ARCHITECTURES = {
-    "llama": lambda: transformers.LlamaConfig(**SMALL, num_key_value_heads=2),
-    "mistral-window": lambda: transformers.MistralConfig(**SMALL, num_key_value_heads=2, sliding_window=8),
-    "qwen3-half-window": lambda: transformers.Qwen3Config(
-        **SMALL, num_key_value_heads=2, head_dim=8, use_sliding_window=True, sliding_window=8, max_window_layers=1
-    ),
-    "gemma3-alternating": lambda: transformers.Gemma3TextConfig(
-        **SMALL,
-        num_key_value_heads=2,
-        head_dim=8,
-        sliding_window=8,
-        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
-        query_pre_attn_scalar=8,
-    ),
-    "gpt2": lambda: transformers.GPT2Config(vocab_size=VOCAB, n_embd=32, n_layer=3, n_head=4, n_positions=2048),
-}
-
-
-def build(name: str, attention: str = "sdpa"):
-    torch.manual_seed(0)
-    config = ARCHITECTURES[name]()
-    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation=attention).eval()
-    assert model.config._attn_implementation == attention
-    return model
-
-
-def fresh(model, prefix: list[int]) -> np.ndarray:
-    with torch.no_grad():
-        return model(torch.tensor([prefix])).logits[0].numpy()
-
-
-class Twin:
-    """Keeps each row's text and open paths in lists, and compares every logit with a forward from scratch."""
-
-    def __init__(self, model) -> None:
-        self.model, self.context = model, TransformersContext(model)
-        self.text: dict[int, list[int]] = {}
-        self.open: dict[int, list[list[int]]] = {}
-        self.worst = 0.0
-
-    def extend(self, growths: dict[int, Growth]) -> None:
-        logits = self.context.extend(growths)
-        for row, growth in growths.items():
-            nodes = self.open.setdefault(row, [])
-            for token, parent in zip(growth.token_ids, growth.parents, strict=True):
-                nodes.append([*(nodes[parent] if parent >= 0 else []), token])
-            num = len(growth.token_ids) if growth.num_logits is None else growth.num_logits
-            assert logits[row].shape == (num, VOCAB)
-            assert logits[row].dtype == np.float32
-            for path, got in zip(nodes[len(nodes) - num :], logits[row], strict=True):
-                want = fresh(self.model, self.text.setdefault(row, []) + path)[-1]
-                self.worst = max(self.worst, float(np.abs(want - got).max()))
-
-    def commit(self, row: int, node: int, parents: list[int]) -> None:
-        path, tokens = [], self.open[row][node] if node >= 0 else []
-        while node >= 0:
-            path.append(node)
-            node = parents[node]
-        self.context.commit(row, path[::-1])
-        self.text[row] += tokens
-        self.open[row] = []
-
-
-def random_growth(rng: random.Random, num_open: int, size: int) -> Growth:
-    parents = [rng.randrange(-1, num_open + i) for i in range(size)]
-    return Growth([rng.randrange(VOCAB) for _ in range(size)], parents, rng.choice([None, None, size, 1]))
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])

@@ -5,40 +5,20 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("transformers")
 
+from helpers.networks import TINY_VOCAB, speaking_llama  # noqa: E402
 from penstock import Generator, Regex, Sampling, UnsupportedFeatureError, models  # noqa: E402
-from penstock.models.llama_numpy import TINY_PATH  # noqa: E402
-
-torch.set_num_threads(1)
-
-
-def build(**options):
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=2080,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=256,
-        **options,
-    )
-    model = transformers.LlamaForCausalLM(config)
-    model.generation_config.eos_token_id = [2, 7]
-    model.lm_head.weight.data *= 30
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(TINY_PATH / "tokenizer.json"), eos_token="<|eos|>")
-    return model, tokenizer
 
 
 @pytest.fixture(scope="module")
 def model():
-    return models.from_transformers(*build())
+    return models.from_transformers(*speaking_llama())
 
 
 def test_a_wrapped_model_takes_its_sizes_and_stops_from_the_model(model) -> None:
     assert model.stop_token_ids == (2, 7)
-    assert model.vocab_size == 2080
+    assert model.vocab_size == TINY_VOCAB
     assert model.max_positions == 256
     assert not model.native.training
     assert model.tokenizer.decode(model.tokenizer.encode("héllo {x}", add_special_tokens=False)) == "héllo {x}"
@@ -58,7 +38,7 @@ def test_padded_ids_of_the_head_are_never_written_under_a_grammar(model) -> None
 
 
 def test_a_saved_model_is_loaded_from_its_folder(tmp_path, model) -> None:
-    network, tokenizer = build()
+    network, tokenizer = speaking_llama()
     network.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     loaded = models.load(str(tmp_path), dtype=torch.float32)
@@ -68,7 +48,7 @@ def test_a_saved_model_is_loaded_from_its_folder(tmp_path, model) -> None:
 
 
 def test_attention_without_masks_is_refused_with_a_way_out() -> None:
-    network, tokenizer = build()
+    network, tokenizer = speaking_llama()
     network.config._attn_implementation_internal = "flash_attention_2"
     with pytest.raises(UnsupportedFeatureError, match="sdpa"):
         models.from_transformers(network, tokenizer)

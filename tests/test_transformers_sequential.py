@@ -9,66 +9,37 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("transformers")
 
+from helpers.networks import STATEFUL, TINY_VOCAB, own_logits, speaking  # noqa: E402
 from penstock import Generator, Regex, Sampling, UnsupportedFeatureError, models  # noqa: E402
 from penstock.decoding import Lookahead  # noqa: E402
 from penstock.decoding.context import Growth, chain  # noqa: E402
 from penstock.drafting import RetrievalDrafter  # noqa: E402
 from penstock.errors import GenerationError  # noqa: E402
-from penstock.models.llama_numpy import TINY_PATH  # noqa: E402
 from penstock.models.transformers_sequential import SequentialContext, keeps_state  # noqa: E402
-
-torch.set_num_threads(1)
-VOCAB = 2080
-SMALL = dict(
-    vocab_size=VOCAB,
-    hidden_size=32,
-    intermediate_size=48,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    max_position_embeddings=256,
-)
-LINEAR = dict(linear_num_key_heads=2, linear_num_value_heads=2, linear_key_head_dim=8, linear_value_head_dim=8)
-EXPERTS = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, shared_expert_intermediate_size=16)
-ARCHITECTURES = {
-    "qwen3-next": lambda: transformers.Qwen3NextConfig(
-        **SMALL, **LINEAR, **EXPERTS, head_dim=8, layer_types=["linear_attention", "full_attention"]
-    ),
-    "lfm2": lambda: transformers.Lfm2Config(**SMALL, layer_types=["conv", "full_attention"]),
-}
 
 
 def build(name):
-    torch.manual_seed(0)
-    model = transformers.AutoModelForCausalLM.from_config(ARCHITECTURES[name]()).eval()
-    model.generation_config.eos_token_id = 2
-    model.get_output_embeddings().weight.data *= 30
-    return model
+    return speaking(STATEFUL[name](), 2)[0]
 
 
-def own(model, token_ids):
-    with torch.inference_mode():
-        return model(torch.tensor([token_ids]), use_cache=False).logits[0].numpy()
-
-
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", STATEFUL)
 def test_logits_are_the_models_own_whatever_is_kept(name) -> None:
     model, rng = build(name), random.Random(4)
     context, texts = SequentialContext(model), {0: [], 3: []}
     for _ in range(6):
         rows = rng.sample(sorted(texts), rng.randrange(1, 3))
-        new = {row: [rng.randrange(VOCAB) for _ in range(rng.randrange(1, 7))] for row in rows}
+        new = {row: [rng.randrange(TINY_VOCAB) for _ in range(rng.randrange(1, 7))] for row in rows}
         logits = context.extend({row: chain(tokens) for row, tokens in new.items()})
         for row, tokens in new.items():
-            wanted = own(model, texts[row] + tokens)[len(texts[row]) :]
+            wanted = own_logits(model, texts[row] + tokens)[len(texts[row]) :]
             np.testing.assert_allclose(logits[row], wanted, atol=2e-4)
             kept = rng.randrange(len(tokens) + 1)
             context.commit(row, range(kept))
             texts[row] += tokens[:kept]
     context.release(3)
-    np.testing.assert_allclose(context.extend({3: chain([5, 6])})[3], own(model, [5, 6]), atol=2e-4)
+    np.testing.assert_allclose(context.extend({3: chain([5, 6])})[3], own_logits(model, [5, 6]), atol=2e-4)
 
 
 def test_trees_and_bad_growths_are_refused_and_change_nothing() -> None:
@@ -80,7 +51,7 @@ def test_trees_and_bad_growths_are_refused_and_change_nothing() -> None:
     with pytest.raises(UnsupportedFeatureError, match="Lookahead"):
         context.extend({0: Growth([4, 5], [-1, -1])})
     with pytest.raises(ValueError, match="outside the vocabulary"):
-        context.extend({0: chain([4]), 1: chain([VOCAB])})
+        context.extend({0: chain([4]), 1: chain([TINY_VOCAB])})
     with pytest.raises(GenerationError, match="256"):
         context.extend({0: chain([4] * 254)})
     context.extend({0: chain([4])})
@@ -91,14 +62,13 @@ def test_trees_and_bad_growths_are_refused_and_change_nothing() -> None:
         context.extend({0: chain([5], parent=0, num_open=1)})
     model.forward = forward
     again = context.extend({0: chain([5], parent=0, num_open=1)})[0]
-    np.testing.assert_allclose(again[-1], own(model, [1, 2, 3, 4, 5])[-1], atol=2e-4)
+    np.testing.assert_allclose(again[-1], own_logits(model, [1, 2, 3, 4, 5])[-1], atol=2e-4)
     assert (context.num_positions, context.num_forwards) == (5, 3)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", STATEFUL)
 def test_such_a_model_writes_what_it_would_write_and_says_that_it_drafts_nothing(name, caplog) -> None:
-    network = build(name)
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(TINY_PATH / "tokenizer.json"), eos_token="<|eos|>")
+    network, tokenizer = speaking(STATEFUL[name](), 2)
     with caplog.at_level(logging.WARNING, logger="penstock"):
         model = models.from_transformers(network, tokenizer)
     assert "nothing is drafted" in caplog.text

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("transformers")
 
+from helpers.networks import ARCHITECTURES, VOCAB, Twin, build, random_growth, speaking_llama  # noqa: E402
 from penstock import Generator, Sampling, UnsupportedFeatureError, models  # noqa: E402
 from penstock.decoding import Lookahead  # noqa: E402
 from penstock.decoding.context import Growth, chain  # noqa: E402
 from penstock.drafting import RetrievalDrafter  # noqa: E402
 from penstock.models import transformers_attention, transformers_probe  # noqa: E402
 from penstock.models.transformers_context import TransformersContext  # noqa: E402
-from test_transformers_context import ARCHITECTURES, VOCAB, Twin, build, random_growth  # noqa: E402
-from test_transformers_models import build as build_with_tokenizer  # noqa: E402
 
 
 def split_model(name: str, dtype=torch.float32):
@@ -101,7 +100,7 @@ def test_chains_behind_a_long_prefix_are_split_and_plain_steps_are_not(covered) 
 
 
 def test_a_wrapped_model_gets_the_split_and_keeps_its_logits() -> None:
-    network, tokenizer = build_with_tokenizer()
+    network, tokenizer = speaking_llama()
     ids = torch.arange(12)[None]
     with torch.no_grad():
         before = network(ids).logits
@@ -135,7 +134,7 @@ def moves_all(kwargs):
 
 def broken(mistake):
     """A model with a mistake in every forward over a cache."""
-    network, tokenizer = build_with_tokenizer()
+    network, tokenizer = speaking_llama()
     network.config.max_position_embeddings = 4096
     forward = network.forward
 
@@ -158,7 +157,7 @@ def test_what_a_model_cannot_take_is_found_told_and_not_drafted(mistake, level, 
         told = len(caplog.records)
         assert model.new_context().drafts == level
         assert model.native.config._attn_implementation == "sdpa"
-        right = models.from_transformers(*build_with_tokenizer())
+        right = models.from_transformers(*speaking_llama())
         for sampling in (Sampling(), Sampling(temperature=1.0, seed=2)):
             expected = Generator(right, drafter=None).run(PROMPT, max_tokens=24, sampling=sampling)
             drafted = Generator(model, strategy=Lookahead(RetrievalDrafter(), budget=12))
@@ -175,7 +174,7 @@ def test_a_model_that_is_wrong_even_one_by_one_is_refused() -> None:
 
 
 def test_a_model_is_probed_once() -> None:
-    network, _ = build_with_tokenizer()
+    network, _ = speaking_llama()
     calls = []
     network.register_forward_hook(lambda *_: calls.append(1))
     assert transformers_probe.level_of(network) == "tree"

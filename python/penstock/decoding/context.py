@@ -15,7 +15,9 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Context", "Growth", "Logits", "Row", "chain", "check_growth", "launch"]
+from penstock.errors import GenerationError
+
+__all__ = ["Context", "Growth", "Logits", "Row", "chain", "check_growth", "check_position", "launch"]
 
 Row: TypeAlias = int
 Logits: TypeAlias = NDArray[np.float32]  # [num_nodes, vocab_size]
@@ -85,6 +87,15 @@ def check_growth(growth: Growth, num_open: int, vocab_size: int) -> None:
             raise ValueError(f"token `{token}` is outside the vocabulary of `{vocab_size}`; ids start at 0")
         if not -1 <= parent < num_open + i:
             raise ValueError(f"node `{i}` has parent `{parent}`; a parent is -1 or an earlier open node")
+
+
+def check_position(last: int, max_positions: int | None) -> None:
+    """Raise GenerationError (`context_length_exceeded`) unless a model has position `last`, counted from 0; None: no limit."""
+    if max_positions is not None and last >= max_positions:
+        raise GenerationError(
+            f"position `{last}` is beyond the model's `{max_positions}`; shorten the prompt or `max_tokens`",
+            code="context_length_exceeded",
+        )
 
 
 def launch(context: Context, growths: Mapping[Row, Growth]) -> Callable[[], Mapping[Row, Any]]:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.decoding.context import Growth, Logits, Row, check_growth
-from penstock.errors import GenerationError, UnsupportedFeatureError
+from penstock.decoding.context import Growth, Logits, Row, check_growth, check_position
+from penstock.errors import UnsupportedFeatureError
 from penstock.models.safetensors_bf16 import read_safetensors
 
 __all__ = ["TINY_PATH", "LlamaNumpy", "load_folder", "load_tiny_numpy"]
@@ -148,11 +148,7 @@ class LlamaNumpy:
         for parent in growth.parents:
             depths.append(depths[parent] + 1 if parent >= 0 else 0)
         last = state.length + max(depths)
-        if last >= self.max_positions:
-            raise GenerationError(
-                f"position `{last}` is beyond the model's `{self.max_positions}`; shorten the prompt or `max_tokens`",
-                code="context_length_exceeded",
-            )
+        check_position(last, self.max_positions)
         total = state.length + first + count
         self._reserve(state, total)
         sees = _ancestors(state.sees, parents, first)

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from penstock.decoding.context import Growth, Logits, Row, check_growth
-from penstock.errors import GenerationError, UnsupportedFeatureError
+from penstock.decoding.context import Growth, Logits, Row, check_growth, check_position
+from penstock.errors import UnsupportedFeatureError
 from penstock.models import transformers_attention
 from penstock.models.transformers_cache import Placement, RowsCache
 
@@ -173,11 +173,7 @@ class TransformersContext:
         for parent in growth.parents:
             depths.append(depths[parent] + 1 if parent >= 0 else 0)
         last = state.length + max(depths)
-        if self.max_positions is not None and last >= self.max_positions:
-            raise GenerationError(
-                f"position `{last}` is beyond the model's `{self.max_positions}`; shorten the prompt or `max_tokens`",
-                code="context_length_exceeded",
-            )
+        check_position(last, self.max_positions)
         is_chain = depths == list(range(len(depths)))
         if not is_chain and self.drafts != "tree":
             what = f"`{self._unmasked_kind}` layers take" if self._unmasked_kind else "the model takes"

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from penstock.decoding.context import Growth, Logits, Row, check_growth
-from penstock.errors import GenerationError, UnsupportedFeatureError
+from penstock.decoding.context import Growth, Logits, Row, check_growth, check_position
+from penstock.errors import UnsupportedFeatureError
 
 __all__ = ["SequentialContext", "keeps_state"]
 
@@ -90,11 +90,7 @@ class SequentialContext:
                 code="attention_unsupported",
             )
         last = len(state.committed) + first + len(growth) - 1
-        if self.max_positions is not None and last >= self.max_positions:
-            raise GenerationError(
-                f"position `{last}` is beyond the model's `{self.max_positions}`; shorten the prompt or `max_tokens`",
-                code="context_length_exceeded",
-            )
+        check_position(last, self.max_positions)
 
     def _run(self, state: _RowState, growth: Growth) -> NDArray[np.float32]:
         from transformers import DynamicCache
