@@ -1,4 +1,4 @@
-"""The slow twin of `penstock/decoding/sampling.py`: one token at a time, plain integers and floats, no arrays.
+"""The slow twin of `penstock/decoding/sampling.py` and `crates/tokens/src/choice.rs`: plain integers and floats, no arrays.
 
 Read this first. A token survives the grammar mask, then top-k, top-p and min-p; each survivor gets its own noise from a
 counter hash; the largest sum wins, the lower id among equals.

@@ -6,6 +6,7 @@ a cache that is not compacted, positions by order instead of depth, penalties an
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import numpy as np
@@ -16,7 +17,7 @@ from penstock.decoding import sequence as sequence_module
 from penstock.decoding.context import Growth, chain
 from penstock.decoding.engine import Engine, Job
 from penstock.decoding.lookahead import Lookahead
-from penstock.decoding.sampling import SamplingState
+from penstock.decoding.sampling import SamplingState, process
 from penstock.decoding.sequence import Sequence
 from penstock.decoding.strategies.plain import plain
 from penstock.models import llama_numpy
@@ -94,29 +95,16 @@ def test_a_choice_at_a_wrong_prefix_is_caught(monkeypatch, stale) -> None:
         ahead = len(rows) - 1
 
         def stale_choice(logits, bitmask, state):
-            state = SamplingState(state.sampling, state.noise, state.prompt_ids, list(state.output_ids), state.processor)
+            bare = dataclasses.replace(state.sampling, repetition_penalty=1.0, presence_penalty=0.0, no_repeat_ngram_size=0)
             now = len(state.output_ids)
-            if ahead and stale == "penalties":
-                old = SamplingState(
-                    state.sampling, Shifted(state.noise, ahead), state.prompt_ids, state.output_ids[: now - ahead], None
-                )
-                return choose(logits, bitmask, old)
-            if ahead and stale == "noise":
-                state = SamplingState(state.sampling, Shifted(state.noise, -1), state.prompt_ids, state.output_ids, None)
-            return choose(rows[-2] if ahead and stale == "row" else logits, bitmask, state)
+            seen = now - ahead if stale == "penalties" else now
+            prefix = SamplingState(state.sampling, state.noise, state.prompt_ids, state.output_ids[:seen], state.processor)
+            written = state.output_ids[: now - 1] if ahead and stale == "noise" else state.output_ids
+            row = process(rows[-2] if ahead and stale == "row" else logits, prefix)
+            return choose(row, bitmask, SamplingState(bare, state.noise, state.prompt_ids, written, None))
 
         monkeypatch.setattr(sequence_module, "choose", stale_choice)
         return at_node(sequence, logits, node)
-
-    class Shifted:
-        """A noise whose output index is off."""
-
-        def __init__(self, noise, by):
-            self.noise, self.by = noise, by
-
-        def __getattr__(self, name):
-            found = getattr(self.noise, name)
-            return (lambda index, *rest: found(index + self.by, *rest)) if callable(found) else found
 
     assert loop_law_holds()
     monkeypatch.setattr(Sequence, "choose", mutant)

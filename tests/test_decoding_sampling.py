@@ -50,6 +50,86 @@ def test_the_choice_equals_its_slow_twin(data) -> None:
     assert choose(logits.astype(np.float32), bitmask(allowed, vocab), fast) == expected
 
 
+SHARES = {
+    "top_k": [None, None, 1, 7, 100_000],
+    "top_p": [None, None, 0.05, 0.617, 0.95],
+    "min_p": [None, None, 0.0, 0.011, 0.5],
+}
+
+
+def random_row(rng: np.random.Generator, vocab: int) -> tuple[np.ndarray, set[int]]:
+    """Logits with ties and minus infinities, and the ids that a mask leaves; one of them at least is finite."""
+    logits = rng.standard_normal(vocab) * rng.choice([0.0, 0.5, 3.0, 30.0])
+    if rng.random() < 0.3:
+        logits = np.round(logits)
+    if rng.random() < 0.2:
+        logits[rng.random(vocab) < 0.5] = -np.inf
+    allowed = set(np.flatnonzero(rng.random(vocab) < rng.choice([0.01, 0.4, 0.97, 1.1])).tolist()) or {int(rng.integers(vocab))}
+    keeper = int(rng.choice(sorted(allowed)))
+    logits[keeper] = max(logits[keeper], -5.0)
+    return logits.astype(np.float32), allowed
+
+
+def test_the_choice_equals_its_slow_twin_over_random_rows_and_settings() -> None:
+    """Bit for bit: both take their logarithms and exponentials from the C library."""
+    rng = np.random.default_rng(11)
+    for seed in range(3000):
+        vocab = int(rng.choice([1, 31, 32, 33, 95, 160, 333]))
+        logits, allowed = random_row(rng, vocab)
+        options = {name: shares[rng.integers(len(shares))] for name, shares in SHARES.items()}
+        temperature = float(rng.choice([0.0, 0.2, 0.8, 1.0, 3.0]))
+        expected = slow.choose(logits.tolist(), allowed, temperature, seed, seed % 3, seed % 50, **options)
+        fast = state(Sampling(temperature=temperature, **options), seed, seed % 3, output=[0] * (seed % 50))
+        assert choose(logits, bitmask(allowed, vocab), fast) == expected, (seed, temperature, options)
+
+
+def test_a_walk_chooses_what_a_choice_at_each_node_gives() -> None:
+    rng = np.random.default_rng(3)
+    num_taken = 0
+    for seed in range(300):
+        size = int(rng.integers(1, 12))
+        token_ids = rng.integers(0, 5, size).tolist()
+        parents = [-1, *(int(rng.integers(0, node)) for node in range(1, size))]
+        logits = (rng.standard_normal((size, 5)) * 2).astype(np.float32)
+        sampling = Sampling(temperature=float(rng.choice([0.0, 1.0])), top_p=rng.choice([None, 0.8]))
+        found = state(sampling, seed, output=[1, 2]).chooser.choose_along(logits, token_ids, parents, 2)
+        text, node, expected = state(sampling, seed, output=[1, 2]), 0, []
+        while node is not None:
+            expected.append(choose(logits[node], None, text))
+            text.output_ids.append(expected[-1])
+            children = [child for child in range(1, size) if parents[child] == node and token_ids[child] == expected[-1]]
+            node = children[0] if children else None
+        assert found == expected
+        num_taken += len(expected) - 1
+    assert num_taken > 100
+
+
+def test_what_is_no_row_is_refused() -> None:
+    chooser, row = state(Sampling()).chooser, np.zeros(40, dtype=np.float32)
+    for logits in (row.astype(np.float64), row.reshape(2, 20).T, row.reshape(2, 4, 5), [0.0], row.astype(np.int32)):
+        with pytest.raises((ValueError, TypeError), match=r"."):
+            chooser.choose(logits, None, 0)
+    with pytest.raises(ValueError, match="int32"):
+        chooser.choose(row, np.zeros(2, dtype=np.int64), 0)
+    with pytest.raises(ValueError, match="parent"):
+        chooser.choose_along(row, [1, 2], [-1, 0], 0)
+    with pytest.raises(ValueError, match="temperature"):
+        chooser.choose(row, None, 0, float("nan"))
+    assert chooser.choose(row, np.asarray([1 << 4, 0], dtype=np.int32), 0) == 4
+    with pytest.raises(DeadEndError):
+        chooser.choose(row, np.asarray([], dtype=np.int32), 0)
+
+
+def test_infinite_logits_share_the_choice_and_masked_ones_do_not_count() -> None:
+    logits = np.asarray([np.nan, np.inf, 3.0, np.inf, -np.inf], dtype=np.float32)
+    mask = bitmask({1, 2, 3, 4}, 5)
+    assert {choose(logits, mask, state(Sampling(temperature=1.0, top_k=1), seed)) for seed in range(20)} == {1, 3}
+    assert choose(logits, mask, state(Sampling())) == 1
+    assert choose(logits, bitmask({2, 4}, 5), state(Sampling(temperature=0.1))) == 2
+    with pytest.raises(DeadEndError):
+        choose(logits, bitmask({4}, 5), state(Sampling(temperature=1.0)))
+
+
 @pytest.mark.parametrize("scale", [0.0, 0.5, 3.0, 30.0])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_shortcuts_over_many_tokens_change_no_choice(scale, temperature) -> None:

@@ -16,6 +16,7 @@ from typing_extensions import Buffer
 from penstock.errors import PenstockError
 
 __all__ = [
+    "Chooser",
     "CompiledGrammar",
     "DraftTree",
     "Grammar",
@@ -652,6 +653,43 @@ class RetrievalRequest:
     def __enter__(self) -> Self: ...
     def __exit__(self, *_error: object) -> None:
         """Finish, also after an exception."""
+
+@final
+class Chooser:
+    """Chooses the tokens of one text: mask, truncation and keyed noise in one call. `decoding/sampling.py` asks it."""
+
+    def __new__(
+        cls,
+        *,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        seed: int = 0,
+        sample: int = 0,
+    ) -> Chooser:
+        """Take parameters as `Sampling` has them; seed and sample from 0 to 2**64 - 1. Raises ValueError for others."""
+
+    def choose(
+        self,
+        logits: NDArray[np.float32],
+        bitmask: NDArray[np.int32] | None,
+        output_index: int,
+        temperature: float | None = None,
+    ) -> int:
+        """Return the token of one row. logits: float32 [vocab], contiguous; ids beyond the bitmask are not allowed.
+
+        bitmask: int32 [words], None where nothing is masked. temperature: for this token alone. Cost: 2 us and a pass over the
+        row. Raises DeadEndError where no token is left, GenerationError (`logits_not_finite`) for a NaN of an allowed token,
+        ValueError for an array of another type.
+        """
+
+    def choose_along(self, logits: NDArray[np.float32], token_ids: _Ids, parents: _Ids, output_index: int) -> list[int]:
+        """Return the tokens along a draft tree: behind node 0, then behind the child that carries each, until none does.
+
+        logits: float32 [nodes, vocab]. Node 0 is followed by position `output_index`. Raises as `choose` for node 0; a later
+        node without a choice ends the walk before it.
+        """
 
 @final
 class TrieStore:

@@ -7,9 +7,9 @@
 use crate::blend::BlendOptions;
 use crate::budget::{Calibration, WidthCost};
 use crate::error::DraftingError;
-use crate::noise::Noise;
 use crate::store::{Segment, Store};
 use crate::tree::{Limits, Proposal, Stores, TreeBuilder};
+use penstock_tokens::Noise;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -10,7 +10,6 @@ mod budget;
 mod error;
 mod frequencies;
 mod index;
-mod noise;
 mod snapshot;
 mod store;
 #[cfg(test)]
@@ -22,6 +21,6 @@ pub use blend::BlendOptions;
 pub use budget::WidthCost;
 pub use error::DraftingError;
 pub use index::{IndexOptions, IndexStats, ProposeOptions, Request, RequestId, RetrievalIndex, MAX_BUDGET};
-pub use noise::Noise;
+pub use penstock_tokens::Noise;
 pub use tree::{Proposal, Source};
 pub use trie::{TrieMode, TrieOptions, TrieRequest, TrieSource, TrieStore};

@@ -446,7 +446,7 @@ fn noise_ranks_as_the_sampler_does() {
         .map(|from| (0..6).map(|to| ((from * 5 + to * 3) % 7 + 1) as f64).collect())
         .collect();
     let draw = |noise: Noise, at: u64, last: i32| {
-        let weigh = |to: usize| table[last as usize][to] * Noise::factor(noise.key(at), to as i32);
+        let weigh = |to: usize| table[last as usize][to] * Noise::factor(noise.key(at), to as u32);
         (0..6)
             .max_by(|&left, &right| weigh(left).total_cmp(&weigh(right)))
             .expect("six tokens") as i32

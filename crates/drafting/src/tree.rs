@@ -5,13 +5,15 @@
 //! of their estimated probability of being reached; that order is the order of the tree, so every prefix of it is the best tree
 //! of its size.
 use crate::blend::{Blend, BlendOptions, Place, MAX_MATCH};
-use crate::noise::{Noise, MEDIAN_FACTOR};
 use crate::store::{Store, MAX_GRAM, NONE};
+use penstock_tokens::Noise;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Places looked up again, with the last token alone, for a node that no match led to.
 const PLACES_AFTER_FREQUENT: usize = 8;
+/// e to the median of Gumbel noise: what a group of unknown tokens is expected to be favoured by.
+const MEDIAN_FACTOR: f64 = std::f64::consts::LOG2_E;
 /// Steps along one chain for each place wanted, so that a chain of other segments' ends cannot hold up a step.
 const STEPS_PER_PLACE: usize = 4;
 
@@ -381,7 +383,7 @@ impl TreeBuilder {
     fn favour(&mut self, key: u64, left: f64) -> f64 {
         let mut total = left * MEDIAN_FACTOR;
         for known in &mut self.blend.continuations {
-            known.probability *= Noise::factor(key, known.token);
+            known.probability *= Noise::factor(key, known.token as u32);
             total += known.probability;
         }
         for known in &mut self.blend.continuations {

@@ -1,5 +1,6 @@
-//! Bitmasks of any framework as rows of words: the buffer protocol, checked.
+//! Bitmasks of any framework as rows of words, and arrays of NumPy to read: the buffer protocol, checked.
 use crate::errors;
+use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -137,5 +138,76 @@ impl Rows {
         // SAFETY: as in `row`, for the whole buffer.
         let all = unsafe { std::slice::from_raw_parts_mut(self.view.start().cast::<u32>(), self.num_rows * self.num_words) };
         all.chunks_mut(self.num_words.max(1)).collect()
+    }
+}
+
+/// A C-contiguous array of items of four bytes, shape `[rows, columns]` or `[columns]`, held for reading for the time of one call.
+pub struct Table {
+    view: View,
+    num_rows: usize,
+    num_columns: usize,
+}
+
+impl Table {
+    /// Rows of float32, such as logits.
+    pub fn floats(array: &Bound<'_, PyAny>) -> PyResult<Table> {
+        Table::new(array, "float32", &["f"])
+    }
+
+    /// Rows of int32, such as a bitmask.
+    pub fn words(array: &Bound<'_, PyAny>) -> PyResult<Table> {
+        Table::new(array, "int32", &["i", "l", "I", "L"])
+    }
+
+    fn new(array: &Bound<'_, PyAny>, dtype: &str, formats: &[&str]) -> PyResult<Table> {
+        let view = View::new(array, ffi::PyBUF_C_CONTIGUOUS | ffi::PyBUF_FORMAT)
+            .map_err(|cause| PyValueError::new_err(format!("no contiguous array of `{dtype}` ({cause}); pass one of NumPy")))?;
+        let format = view.format();
+        let is_right = view.item_size() == 4 && formats.contains(&format.as_str()) && view.start().cast::<u32>().is_aligned();
+        let (num_rows, num_columns) = match *view.shape() {
+            [num_columns] if is_right => (1, num_columns),
+            [num_rows, num_columns] if is_right => (num_rows, num_columns),
+            ref shape => return Err(PyValueError::new_err(format!(
+                "an array of `{}` dimensions of `{format}`, where `{dtype}` of shape [columns] or [rows, columns] is needed, \
+                     aligned; convert it",
+                shape.len()
+            ))),
+        };
+        Ok(Table {
+            view,
+            num_rows: num_rows as usize,
+            num_columns: num_columns as usize,
+        })
+    }
+
+    /// Number of rows.
+    pub fn num_rows(&self) -> usize {
+        self.num_rows
+    }
+
+    /// One row of a table of floats.
+    pub fn float_row(&self, row: usize) -> PyResult<&[f32]> {
+        self.row(row)
+    }
+
+    /// One row of a table of words.
+    pub fn word_row(&self, row: usize) -> PyResult<&[u32]> {
+        self.row(row)
+    }
+
+    /// `T` is a type of four bytes of which every bit pattern is a value.
+    fn row<T>(&self, row: usize) -> PyResult<&[T]> {
+        if row >= self.num_rows {
+            let rows = self.num_rows;
+            return Err(PyValueError::new_err(format!(
+                "row `{row}` is outside the `{rows}` rows; pass as many as are asked for"
+            )));
+        }
+        if self.num_columns == 0 {
+            return Ok(&[]);
+        }
+        // SAFETY: the row lies within the buffer that the view keeps alive, and is aligned; both callers read four bytes of any
+        // value. Nothing writes to it while the call lasts: the GIL is held, and the loop that made the array waits for it.
+        Ok(unsafe { std::slice::from_raw_parts(self.view.start().cast::<T>().add(row * self.num_columns), self.num_columns) })
     }
 }

@@ -3,6 +3,7 @@ use pyo3::prelude::*;
 
 mod batch;
 mod buffer;
+mod choice;
 mod draft_tree;
 mod drafting;
 mod errors;
@@ -20,6 +21,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     matcher::register(module)?;
     batch::register(module)?;
     logits::register(module)?;
+    choice::register(module)?;
     draft_tree::register(module)?;
     drafting::register(module)
 }

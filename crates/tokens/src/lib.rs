@@ -5,18 +5,23 @@
 //! - [`bitmask`]: rows of bits over a vocabulary, 1 = allowed.
 //! - [`mask_logits`]: such a row applied to logits.
 //! - [`DraftTree`]: proposed continuations of one sequence.
+//! - [`Chooser`]: the choice of one token from a row of logits; [`Noise`]: what makes it random.
 //!
 //! Nothing here knows a grammar, a model or Python.
 
 mod apply;
 pub mod bitmask;
+mod choice;
 mod draft_tree;
 mod info;
+mod noise;
 mod trie;
 
 pub use apply::{mask_logits, LogitBits};
+pub use choice::{choose_along, Chooser, NoChoice, Row, Settings};
 pub use draft_tree::{DraftTree, DraftTreeError, MAX_TREE_NODES};
 pub use info::{digest, TokenizerInfo, TokenizerInfoError, MAX_VOCAB_SIZE};
+pub use noise::{Noise, MOST_NOISE};
 pub use trie::{NodeId, PreorderNode, TokenTrie, TrieNode, NONE, WIDE_NODE_CHILDREN};
 
 /// The index of a token in its vocabulary.

@@ -165,11 +165,12 @@ def _walk(sequence: Sequence, tree: _Tree, logits: Logits) -> tuple[bool, list[i
     for node in range(len(tree.token_ids) - 1, 0, -1):  # backwards, so that the first of equal siblings stands
         children[tree.parents[node], tree.token_ids[node]] = node
     path, node, going = [0], 0, True
+    chosen = sequence.choose_along(logits, tree.token_ids, tree.parents)
     while going:
-        token = sequence.choose(logits[node], node)
+        token = sequence.choose(logits[node], node) if chosen is None else chosen[len(path) - 1]
         going = sequence.take(token)
         child = children.get((node, token))
-        if child is None or sequence.stop_token_id is not None:
+        if child is None or sequence.stop_token_id is not None or len(path) == len(chosen or tree.token_ids):
             break
         node = child
         path.append(node)

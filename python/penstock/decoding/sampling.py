@@ -4,22 +4,22 @@
 
 The noise of token v at output index t is -ln(-ln(u)), u = (h + 0.5) / 2**52, h = the top 52 bits of a SplitMix64 hash of
 (seed, sample, t, v). It depends on nothing else: not on the row of the batch, the step, or what was drafted, and that
-is why drafted and plain decoding give one text. Everything after the mask is float64: in float32 the largest uniform
-rounds to 1 and its noise is infinite. A token whose z / T lies more than `NOISE_RANGE` below the best cannot win, so
-noise is drawn for few tokens. Slow twin: `reference/sampling.py`.
-Cost: about 10 us greedy and 30 us sampled at 2,000 ids; some 0.2 and 1 ms at 131,072 ids.
+is why drafted and plain decoding give one text. All but comparisons is float64 behind the mask: in float32 the largest uniform
+rounds to 1 and its noise is infinite. Everything behind the processors is one native call (`crates/tokens/src/choice.rs`); the
+functions for arrays here serve strategies that weigh tokens themselves. Slow twin: `reference/sampling.py`.
+Cost: 2 us greedy and 10 us sampled at 2,000 ids; some 0.04 and 0.9 ms at 131,072 ids, 0.07 with top-k, 5 with top-p.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.errors import DeadEndError, GenerationError
+from penstock._core import Chooser
 from penstock.sampling import Sampling
 
 __all__ = [
@@ -36,9 +36,6 @@ __all__ = [
 
 NOISE_RANGE = 41.0  # noise lies in [-3.6, 36.8], so this margin can never be made up
 DENSE_SHARE = 8  # a mask is worked through by ids where it allows less than one token in so many
-FEW_TOKENS = 2048  # so many get their noise without asking who could win
-LIKELY_RANGE = 4.0  # tokens so close to the best, in logit / temperature, are taken to be likely winners
-BLOCK = 16_384  # ids hashed at a time: their bits stay in the cache
 _GAMMA = 0x9E3779B97F4A7C15
 _MASK64 = (1 << 64) - 1
 
@@ -99,6 +96,17 @@ class SamplingState:
     output_ids: list[int]
     processor: Callable[[NDArray[np.float32], SamplingState], NDArray[np.float32]] | None = None  # a framework's own, run first
     asked: float | None = None  # the temperature that the grammar asks for at this place
+    _chooser: Chooser | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def chooser(self) -> Chooser:
+        """The native half of the choice, made at the first token."""
+        if self._chooser is None:
+            s, seed, sample = self.sampling, self.noise.seed, self.noise.sample
+            self._chooser = Chooser(
+                temperature=s.temperature, top_k=s.top_k, top_p=s.top_p, min_p=s.min_p, seed=seed, sample=sample
+            )
+        return self._chooser
 
     @property
     def temperature(self) -> float:
@@ -160,16 +168,8 @@ def choose(logits: NDArray[np.float32], bitmask: NDArray[np.int32] | None, state
     logits: float32 [vocab], as the model gave them. bitmask: int32 [ceil(vocab / 32)], or None where nothing is masked.
     Raises DeadEndError when no token is left, GenerationError when the logits hold NaN.
     """
-    scores, ids = masked(process(logits, state), bitmask)
-    best = float(scores.max()) if len(scores) else -np.inf
-    if np.isnan(best):
-        raise GenerationError("the model's logits hold `nan`; check its weights and its precision", code="logits_not_finite")
-    if best == -np.inf:
-        raise DeadEndError("no token is allowed after the mask and the processors; loosen `bad_words_ids` or `logit_bias`")
-    if state.temperature == 0:
-        place = int(scores.argmax())
-        return place if ids is None else int(ids[place])
-    return _sample(scores, ids, best, state)
+    row = np.ascontiguousarray(process(logits, state), dtype=np.float32)
+    return state.chooser.choose(row, bitmask, len(state.output_ids), state.asked)
 
 
 def masked(z: NDArray[np.float32], bitmask: NDArray[np.int32] | None) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
@@ -181,44 +181,6 @@ def masked(z: NDArray[np.float32], bitmask: NDArray[np.int32] | None) -> tuple[N
         ids = np.flatnonzero(bits)
         return z[ids], ids
     return np.where(bits, z[: len(bits)], np.float32(-np.inf)), None
-
-
-def _sample(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float, state: SamplingState) -> int:
-    s, temperature, index = state.sampling, state.temperature, len(state.output_ids)
-    if best == np.inf:
-        near = np.flatnonzero(scores == np.inf)
-        scores = np.zeros(len(scores))
-        best = 0.0
-    elif s.top_k is not None or s.top_p is not None or s.min_p is not None:
-        near = np.flatnonzero(scores > (-np.inf if s.top_p is not None else best - NOISE_RANGE * temperature))
-        near = truncated(near, (scores[near].astype(np.float64) - best) / temperature, s)
-    else:
-        near = _contenders(scores, ids, best, state)
-    tokens = near if ids is None else ids[near]
-    noisy = (scores[near].astype(np.float64) - best) / temperature + state.noise.at(index, tokens)
-    return int(tokens[noisy == noisy.max()].min())
-
-
-def _contenders(scores: NDArray[Any], ids: NDArray[np.int64] | None, best: float, state: SamplingState) -> NDArray[np.int64]:
-    """Return the places of the tokens that could win, and of few others.
-
-    A token far below the best wins only with rare noise. Its random bits are compared with a threshold, which is a little
-    too low, never too high; so logarithms, and all of float64, are for the few that pass.
-    """
-    temperature, index = state.temperature, len(state.output_ids)
-    if len(scores) <= FEW_TOKENS:
-        return np.flatnonzero(scores > best - NOISE_RANGE * temperature)
-    close = np.flatnonzero(scores >= best - LIKELY_RANGE * temperature)
-    z = (scores[close].astype(np.float64) - best) / temperature
-    leader = float((z + state.noise.at(index, close if ids is None else ids[close])).max())
-    missing = leader + LIKELY_RANGE * (1 - 1e-6)  # what the best of the others needs at least
-    threshold = np.uint64(max(0.0, np.exp(-np.exp(-missing)) * (1 - 1e-9)) * 2.0**52)
-    parts = [close]
-    for low in range(0, len(scores), BLOCK):
-        tokens = np.arange(low, min(low + BLOCK, len(scores))) if ids is None else ids[low : low + BLOCK]
-        parts.append(np.flatnonzero(state.noise.bits(index, tokens) >= threshold) + low)
-    near = np.unique(np.concatenate(parts))
-    return near[scores[near] > best - NOISE_RANGE * temperature]
 
 
 def truncated(places: NDArray[np.int64], z: NDArray[np.float64], s: Sampling) -> NDArray[np.int64]:

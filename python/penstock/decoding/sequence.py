@@ -140,6 +140,26 @@ class Sequence:
         self.stats.choose_seconds += time.perf_counter() - start
         return token
 
+    def choose_along(self, logits: NDArray[np.float32], token_ids: Ids[int], parents: Ids[int]) -> list[int] | None:
+        """Return the tokens that `choose` and `take` would give down a tree, in one call; None where each depends on `take`.
+
+        logits: float32 [nodes, vocab]. Node 0 is the last token; the walk goes on to the child that carries the chosen token.
+        Whoever takes them stops where the text ends: later tokens mean nothing then.
+        """
+        state = self.state
+        if (
+            self.matcher is not None
+            or state.processor is not None
+            or state.has_processors
+            or state.sampling.logprobs is not None
+        ):
+            return None
+        start = time.perf_counter()
+        rows = np.ascontiguousarray(logits, dtype=np.float32)
+        tokens = state.chooser.choose_along(rows, token_ids, parents, len(self.token_ids))
+        self.stats.choose_seconds += time.perf_counter() - start
+        return tokens
+
     # What a strategy does.
 
     def take(self, token_id: int, logits: NDArray[np.float32] | None = None) -> bool:
