@@ -200,9 +200,8 @@ fn in_patterns() {
 fn in_structural_tags() {
     check(
         tag,
-        &[
-            (
-                r#"{"type": "sequence", "elements": [
+        &[(
+            r#"{"type": "sequence", "elements": [
                     {"type": "const_sting", "value": "x"},
                     {"type": "any_text", "exclude": ["x"], "max_chars": -1},
                     {"type": "tag", "begin": ["a"], "content": {"type": "plus"}, "end": 7},
@@ -213,67 +212,73 @@ fn in_structural_tags() {
                         {"begin": "<b", "content": {"type": "any_text"}, "end": ""},
                         {"begin": "x", "content": {"type": "any_text"}, "end": ""}]}
                 ]}"#,
-                &[
-                    (
-                        "/format/elements/0/type",
-                        "`\"const_sting\"` is no type of format",
-                        "did you mean `const_string`?",
-                    ),
-                    (
-                        "/format/elements/1/exclude",
-                        "`any_text` has no field `exclude`",
-                        "did you mean `excludes`?",
-                    ),
-                    (
-                        "/format/elements/1/max_chars",
-                        "`-1` is no count",
-                        "write a number from 0 to 4294967294",
-                    ),
-                    ("/format/elements/2/begin", "a tag begins in one way", "write one string"),
-                    (
-                        "/format/elements/2/end",
-                        "`7` is no border of a tag",
-                        "write a string or a token",
-                    ),
-                    ("/format/elements/2/content", "the field `content` is missing", "write it"),
-                    ("/format/elements/3/pattern 2:1", "a group is not closed", "add `)`"),
-                    ("/format/elements/4/grammar 1:1", "no text matches the rule `root`", END_IT),
-                    (
-                        "/format/elements/5/grammar 1:10",
-                        "the rule `x` is not defined",
-                        "did you mean `y`?",
-                    ),
-                    (
-                        "/format/elements/5/grammar 1:11",
-                        "`(` isn't closed in its rule",
-                        "close it with `)`",
-                    ),
-                    (
-                        "/format/elements/5/grammar 2:7",
-                        "the rule `z` is not defined",
-                        "did you mean `y`?",
-                    ),
-                    (
-                        "/format/elements/6/tags/0/begin",
-                        "`<b` starts with no trigger",
-                        "let it start with exactly one of `triggers`",
-                    ),
-                    (
-                        "/format/elements/6/tags/1/begin",
-                        "`x` starts with no trigger",
-                        "let it start with exactly one of `triggers`",
-                    ),
-                ],
-            ),
-            (
-                r#"{"type": "grammar", "grammar": "root ::= part\npart ::= \"a\" & (n)\nn ::= \"(\" n \")\" | \"\""}"#,
-                &[(
-                    "/format/grammar 2:1",
-                    "`&` stands over the rule `n`, which calls itself: that can't be decided",
-                    "keep to rules without recursion, schemas and tokens there",
-                )],
-            ),
-        ],
+            &[
+                (
+                    "/format/elements/0/type",
+                    "`\"const_sting\"` is no type of format",
+                    "did you mean `const_string`?",
+                ),
+                (
+                    "/format/elements/1/exclude",
+                    "`any_text` has no field `exclude`",
+                    "did you mean `excludes`?",
+                ),
+                (
+                    "/format/elements/1/max_chars",
+                    "`-1` is no count",
+                    "write a number from 0 to 4294967294",
+                ),
+                ("/format/elements/2/begin", "a tag begins in one way", "write one string"),
+                (
+                    "/format/elements/2/end",
+                    "`7` is no border of a tag",
+                    "write a string or a token",
+                ),
+                ("/format/elements/2/content", "the field `content` is missing", "write it"),
+                ("/format/elements/3/pattern 2:1", "a group is not closed", "add `)`"),
+                ("/format/elements/4/grammar 1:1", "no text matches the rule `root`", END_IT),
+                (
+                    "/format/elements/5/grammar 1:10",
+                    "the rule `x` is not defined",
+                    "did you mean `y`?",
+                ),
+                (
+                    "/format/elements/5/grammar 1:11",
+                    "`(` isn't closed in its rule",
+                    "close it with `)`",
+                ),
+                (
+                    "/format/elements/5/grammar 2:7",
+                    "the rule `z` is not defined",
+                    "did you mean `y`?",
+                ),
+                (
+                    "/format/elements/6/tags/0/begin",
+                    "`<b` starts with no trigger",
+                    "let it start with exactly one of `triggers`",
+                ),
+                (
+                    "/format/elements/6/tags/1/begin",
+                    "`x` starts with no trigger",
+                    "let it start with exactly one of `triggers`",
+                ),
+            ],
+        )],
+    );
+}
+
+#[test]
+fn in_grammars_of_structural_tags() {
+    check(
+        tag,
+        &[(
+            r#"{"type": "grammar", "grammar": "root ::= part\npart ::= \"a\" & (n)\nn ::= \"(\" n \")\" | \"\""}"#,
+            &[(
+                "/format/grammar 2:1",
+                "`&` stands over the rule `n`, which calls itself: that can't be decided",
+                "keep to rules without recursion, schemas and tokens there",
+            )],
+        )],
     );
 }
 
