@@ -21,6 +21,14 @@ impl Row {
         self.pieces[after - 1].1
     }
 
+    /// The piece that holds this character: its first and last character, and its target.
+    pub fn piece_at(&self, character: u32) -> (u32, u32, RegexId) {
+        let after = self.pieces.partition_point(|piece| piece.0 <= character);
+        let (start, target) = self.pieces[after - 1];
+        let end = self.pieces.get(after).map_or(MAX_CHAR, |next| next.0 - 1);
+        (start, end, target)
+    }
+
     /// The pieces as inclusive ranges whose target is not [`RegexId::NEVER`].
     pub fn ranges(&self) -> impl Iterator<Item = (u32, u32, RegexId)> + '_ {
         self.pieces

@@ -1,6 +1,7 @@
 //! What all matchers of one compiled grammar share: its automata, schemas and styles, lazily grown.
 use crate::budget::Budgets;
 use crate::question::Paths;
+use crate::spans::Stride;
 use crate::stack::{Frame, FrameId, Stack};
 use crate::techniques::Techniques;
 use penstock_automata::{Limit, RegexId, Regexes, MAX_CHAR};
@@ -192,6 +193,7 @@ pub struct Core {
     /// The rules whose tokens are counted.
     pub budgets: Budgets,
     first_bytes: FxHashMap<RegexId, ByteSet>,
+    strides: FxHashMap<RegexId, Stride>,
     externals: FxHashMap<RegexId, Arc<[(u32, RegexId)]>>,
     other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
     /// A shortest word of a language of names.
@@ -223,6 +225,7 @@ impl Core {
             techniques: Techniques::ALL,
             budgets: Budgets::default(),
             first_bytes: FxHashMap::default(),
+            strides: FxHashMap::default(),
             externals: FxHashMap::default(),
             other_names: FxHashMap::default(),
             first_names: FxHashMap::default(),
@@ -265,6 +268,16 @@ impl Core {
         }
         self.first_bytes.insert(term, set);
         Ok(set)
+    }
+
+    /// How a term reads on freely. Cost: remembered.
+    pub(crate) fn stride(&mut self, term: RegexId) -> Result<Stride, Limit> {
+        if let Some(stride) = self.strides.get(&term) {
+            return Ok(*stride);
+        }
+        let stride = Stride::of(term, self.schemas.regexes.live_row_ref(term)?);
+        self.strides.insert(term, stride);
+        Ok(stride)
     }
 
     /// The texts that may be *another* name: those of `others` without the shape's own names and those seen before, so that no
@@ -380,6 +393,7 @@ impl Core {
     pub fn memory_usage(&self) -> usize {
         self.schemas.memory_usage()
             + self.first_bytes.len() * 48
+            + self.strides.len() * 40
             + self.parts.memory_usage()
             + self.name_states.memory_usage()
             + self.paths.memory_usage()

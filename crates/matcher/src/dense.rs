@@ -8,13 +8,13 @@
 //! decoded characters; those that leave the string are judged by their rest, once.
 use crate::chars::{CharNode, CharTrie};
 use crate::control::{Config, Control, Key, Text};
-use crate::core::{first_byte, has_byte};
-use crate::run::{Configs, Frontier};
+
+use crate::run::Frontier;
 use crate::stack::{Frame, FrameId};
 use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS};
-use crate::walk::{is_wide, unless_empty, Base, Guard, Standing, Walk, DOUBTFUL};
+use crate::walk::{is_wide, Base, Guard, Walk};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
 use penstock_schema::{AskId, RecordId, Verdicts};
 use rustc_hash::FxHashMap;
@@ -22,9 +22,6 @@ use std::collections::hash_map::Entry;
 
 /// States looked at before a term counts as mortal.
 const MAX_DEATH_STATES: usize = 128;
-
-/// Subtrees with fewer tokens are walked without asking whether they can be taken whole.
-const WORTH_SURVIVAL: usize = 8;
 
 /// Any number of characters may come.
 const FREE: (u32, u32) = (0, INFINITE);
@@ -51,7 +48,6 @@ impl Walk<'_, '_> {
             return Ok(false);
         }
         let at_boundary = match config.control {
-            Control::Rule { partial, .. } => partial == Partial::None,
             Control::Text(text) => text.partial == Partial::None,
             Control::Key(key) => key.partial == Partial::None && key.others != RegexId::NEVER,
             _ => false,
@@ -64,97 +60,8 @@ impl Walk<'_, '_> {
         match config.control {
             Control::Text(text) => self.dense_text(text, config),
             Control::Key(key) => self.dense_key(key, config),
-            Control::Rule { term, .. } => self.dense_rule(term, config),
             _ => Ok(()),
         }
-    }
-
-    /// A rule: a slice is taken whole if the term alone survives it. Otherwise it is walked by the term if the rule neither
-    /// calls nor returns inside the slice's tokens, else with every way to read them.
-    fn dense_rule(&mut self, term: RegexId, config: Config) -> Result<(), Limit> {
-        let vocabulary = self.vocabulary;
-        let mut survival = Survival::default();
-        let regexes = self.run.core.regexes();
-        // That the stack ends is an answer too: the mask must not serve a frame that returns somewhere.
-        let alone = regexes.is_regular(term) && self.run.peek(config.frame) == Frame::Bottom;
-        for (i, slice) in vocabulary.slices.iter().enumerate() {
-            if self.survives(&mut survival, term, slice.kinds, slice.longest)? {
-                self.found.bases.push(Base::Slice(i as u32));
-            } else if alone {
-                self.walk_slice(slice, term, FREE, &mut survival)?;
-            } else {
-                self.walk_chars(slice, config, &mut survival)?;
-            }
-        }
-        self.trie(&vocabulary.unsliced, config)
-    }
-
-    /// The tokens of a slice that `config` can read, by any way.
-    fn walk_chars(&mut self, slice: &Slice, config: Config, survival: &mut Survival) -> Result<(), Limit> {
-        let trie = &slice.trie;
-        let mut todo = vec![(trie.root(), Standing::Free(Configs::from_slice(&[config])), false)];
-        while let Some((node, standing, was_doubtful)) = todo.pop() {
-            let lane = match &standing {
-                Standing::Free(configs) if self.remembers_edges() => Some(self.lane_of(configs)?),
-                _ => self.lane_at(&standing)?,
-            };
-            let live = match (lane, &standing) {
-                (None, Standing::Free(configs)) => self.live_bytes_of(configs)?,
-                (Some(lane), _) | (None, &Standing::Lane(lane)) => self.lane(lane).live,
-            };
-            for child in trie.children(node) {
-                if !has_byte(&live, first_byte(child.character)) {
-                    continue;
-                }
-                let next = match (lane, &standing) {
-                    (None, Standing::Free(configs)) => unless_empty(self.after_character(configs, child.character)?),
-                    (Some(lane), _) | (None, &Standing::Lane(lane)) => self.lane_character(lane, child.character)?,
-                };
-                let Some(next) = next else { continue };
-                let is_doubtful = was_doubtful || self.is_doubtful(&next);
-                let below = trie.items_below(child);
-                let worth_it = !is_doubtful && below.len() >= WORTH_SURVIVAL;
-                if worth_it && self.any_survives(&next, slice.kinds, child.height, survival)? {
-                    self.found.add(below.iter().map(|item| item.token), None);
-                    continue;
-                }
-                let guard = is_doubtful.then_some(DOUBTFUL);
-                self.found.add(trie.items(child).iter().map(|item| item.token), guard);
-                if child.count > 0 {
-                    todo.push((child, next, is_doubtful));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether one way to read survives everything that comes, whatever its caller may do: a subtree is taken by that way alone.
-    fn any_survives(&mut self, next: &Standing, kinds: u16, longest: u32, survival: &mut Survival) -> Result<bool, Limit> {
-        let lane = match next {
-            Standing::Free(configs) => return Ok(self.survived_by_any(configs, kinds, survival)? >= longest),
-            Standing::Lane(lane) => *lane,
-        };
-        if let Some(&length) = self.lane(lane).survived.get(&kinds) {
-            return Ok(length >= longest);
-        }
-        let configs = self.lane(lane).configs.clone();
-        let length = self.survived_by_any(&configs, kinds, survival)?;
-        self.lane(lane).survived.insert(kinds, length);
-        Ok(length >= longest)
-    }
-
-    fn survived_by_any(&mut self, configs: &Configs, kinds: u16, survival: &mut Survival) -> Result<u32, Limit> {
-        let mut most = 0;
-        for config in configs {
-            if let Control::Rule {
-                term,
-                partial: Partial::None,
-            } = config.control
-            {
-                most = most.max(self.survived(survival, term, kinds)?);
-            }
-        }
-        Ok(most)
     }
 
     /// A name whose other spellings have a language of their own. Declared names are walked byte by byte, under guards; the

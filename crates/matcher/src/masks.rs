@@ -7,6 +7,7 @@ use crate::origin::{PlaceId, Places, FAR};
 use crate::question::{Known, Question, Recorder};
 use crate::run::{any_bit, Run};
 use crate::stack::{Frame, FrameId, TextId};
+use crate::sweeps::Sweep;
 use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::Vocabulary;
@@ -58,16 +59,17 @@ impl Leaf {
             flat: OnceLock::new(),
             uses: AtomicU32::new(0),
         };
-        if leaf.tokens.len() + leaf.removed.len() > vocabulary.num_words {
-            leaf.flatten(vocabulary);
+        if !found.sweeps.is_empty() || leaf.tokens.len() + leaf.removed.len() > vocabulary.num_words {
+            leaf.flatten(vocabulary, &found.sweeps);
         }
         leaf
     }
 
-    /// Keeps a bitmap instead of lists that are longer than it.
-    fn flatten(&mut self, vocabulary: &Vocabulary) {
+    /// Keeps a bitmap instead of lists that are longer than it, and of sweeps.
+    fn flatten(&mut self, vocabulary: &Vocabulary, sweeps: &[Arc<Sweep>]) {
         let mut row = vec![0; vocabulary.num_words];
         self.write_fixed(vocabulary, &mut row);
+        sweeps.iter().for_each(|sweep| bitmask::or(&mut row, &sweep.tokens));
         self.flat = OnceLock::from(row.into_boxed_slice());
         (self.bases, self.tokens, self.removed) = Default::default();
     }

@@ -11,12 +11,16 @@ pub enum Technique {
     /// Masks are remembered under the answers they consulted, not under the whole stack: what a token decides within its own
     /// rule or container serves every context.
     AnswerKeys,
-    /// Dense states take slices of the vocabulary instead of walking it.
+    /// Strings and names with a language take slices of the vocabulary instead of walking it.
     Slices,
     /// Positions inside unconstrained JSON strings use the tables of the vocabulary.
     StringTables,
     /// Edges between sets of places in rules are remembered for the walk.
     EdgeMemory,
+    /// Subtrees of the trie are taken whole where a place reads everything below.
+    WholeSubtrees,
+    /// What places that read freely take of the vocabulary is remembered with it.
+    Sweeps,
     /// Small regular rules are written into their callers.
     RuleInlining,
     /// Places that stand on one frame are joined to one.
@@ -29,12 +33,14 @@ pub enum Technique {
 
 impl Technique {
     /// All of them.
-    pub const ALL: [Technique; 9] = [
+    pub const ALL: [Technique; 11] = [
         Technique::MaskMemory,
         Technique::AnswerKeys,
         Technique::Slices,
         Technique::StringTables,
         Technique::EdgeMemory,
+        Technique::WholeSubtrees,
+        Technique::Sweeps,
         Technique::RuleInlining,
         Technique::NodeMerging,
         Technique::StackSharing,
@@ -49,6 +55,8 @@ impl Technique {
             Technique::Slices => "slices",
             Technique::StringTables => "string_tables",
             Technique::EdgeMemory => "edge_memory",
+            Technique::WholeSubtrees => "whole_subtrees",
+            Technique::Sweeps => "sweeps",
             Technique::RuleInlining => "rule_inlining",
             Technique::NodeMerging => "node_merging",
             Technique::StackSharing => "stack_sharing",

@@ -8,6 +8,8 @@
 //! Tokens of whole characters are also cut into *slices* by the kinds of characters they hold, so that an automaton that
 //! cannot die on those kinds takes a whole slice at once.
 use crate::chars::{CharTrie, Item};
+use crate::spans::Below;
+use crate::sweeps::Sweeps;
 use crate::text::{Partial, Piece};
 use penstock_tokens::{bitmask, NodeId, TokenId, TokenTrie, TokenizerInfo};
 use rustc_hash::FxHashMap;
@@ -105,6 +107,12 @@ pub const MAX_LENGTH_BITMAP: usize = 16;
 pub struct Vocabulary {
     /// All text tokens.
     pub trie: TokenTrie,
+    /// What stands below the nodes of `trie`.
+    pub(crate) below: Below,
+    /// What places that read freely take of `trie`.
+    pub(crate) sweeps: Sweeps,
+    /// Subtrees of `trie` with fewer tokens are walked instead.
+    pub(crate) worth_sweeping: usize,
     /// Length of the longest token in bytes.
     pub longest: u32,
     /// Words of a bitmask row.
@@ -125,8 +133,6 @@ pub struct Vocabulary {
     pub two_names: Vec<(TokenId, Box<[u8]>)>,
     /// Tokens of whole characters, by their kinds of characters.
     pub slices: Vec<Slice>,
-    /// Text tokens that are in no slice.
-    pub unsliced: TokenTrie,
     /// Tokens that can follow a character boundary inside a JSON string and are in no slice that may stand there, by their
     /// decoded characters.
     pub in_strings: CharTrie<Ending>,
@@ -185,7 +191,7 @@ impl Vocabulary {
         let inside = tables
             .get(&TokenTrie::ROOT)
             .map_or_else(Vec::new, |table| length_bitmaps(&table.inside, num_words));
-        let (slices, unsliced) = slices(info, &ids, num_words);
+        let slices = slices(info, &ids, num_words);
         let in_strings = in_strings(info, &ids, &slices, &rests);
         let spelt = ids.iter().map(|&id| (id, info.token_bytes(id)));
         let two_names = spelt.filter(|token| may_hold_two_names(token.1));
@@ -199,6 +205,9 @@ impl Vocabulary {
             }
         }
         Vocabulary {
+            below: Below::new(&trie),
+            sweeps: Sweeps::default(),
+            worth_sweeping: (ids.len() / 512).clamp(4, 256),
             trie,
             longest,
             num_words,
@@ -209,7 +218,6 @@ impl Vocabulary {
             inside,
             two_names,
             slices,
-            unsliced,
             in_strings,
         }
     }
@@ -221,7 +229,8 @@ impl Vocabulary {
         let slices: usize = self.slices.iter().map(|slice| row + slice.trie.memory_usage()).sum();
         self.trie.size_bytes()
             + self.rests.size_bytes()
-            + self.unsliced.size_bytes()
+            + self.below.memory_usage()
+            + self.sweeps.memory_usage()
             + tables
             + slices
             + self.inside.len() * row
@@ -339,19 +348,16 @@ fn kinds_of(bytes: &[u8]) -> Option<(u16, u32)> {
     ))
 }
 
-fn slices(info: &TokenizerInfo, ids: &[TokenId], num_words: usize) -> (Vec<Slice>, TokenTrie) {
+fn slices(info: &TokenizerInfo, ids: &[TokenId], num_words: usize) -> Vec<Slice> {
     let mut by_kinds: std::collections::BTreeMap<u16, Vec<(TokenId, u32)>> = std::collections::BTreeMap::new();
-    let mut unsliced: Vec<(&[u8], TokenId)> = Vec::new();
     for &id in ids {
-        match kinds_of(info.token_bytes(id)) {
-            Some((kinds, length)) => by_kinds.entry(kinds).or_default().push((id, length)),
-            None => unsliced.push((info.token_bytes(id), id)),
+        if let Some((kinds, length)) = kinds_of(info.token_bytes(id)) {
+            by_kinds.entry(kinds).or_default().push((id, length));
         }
     }
     let mut slices = Vec::new();
     for (kinds, tokens) in by_kinds {
         if tokens.len() < MIN_SLICE {
-            unsliced.extend(tokens.iter().map(|token| (info.token_bytes(token.0), token.0)));
             continue;
         }
         let mut bitmap = vec![0u32; num_words];
@@ -373,7 +379,7 @@ fn slices(info: &TokenizerInfo, ids: &[TokenId], num_words: usize) -> (Vec<Slice
             trie,
         });
     }
-    (slices, TokenTrie::from_items(&mut unsliced))
+    slices
 }
 
 /// What can follow a character boundary of a string, apart from the slices that may stand there.

@@ -4,9 +4,11 @@
 //! strings it uses the tables of the vocabulary instead of walking.
 use crate::control::{Config, Control, Gap, Key, Text};
 use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
+use crate::lanes::{LaneId, Lanes};
 use crate::question::{PathStep, UNMENTIONED_NAME};
 use crate::run::{started_member, Configs, Frontier, Run};
 use crate::stack::{Doubt, Frame, FrameId};
+use crate::sweeps::Sweep;
 use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{StringTable, Vocabulary};
@@ -15,6 +17,7 @@ use penstock_schema::{Kinds, Verdicts};
 use penstock_tokens::{NodeId, TokenId, TokenTrie};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// The names `.0 .. .1` of the top frame's shape: tokens under this guard are allowed while one of them is available.
 pub type Guard = Option<(u32, u32)>;
@@ -36,6 +39,8 @@ pub enum Base {
 pub struct Found {
     /// Stored sets that are allowed whole.
     pub bases: Vec<Base>,
+    /// Bitmaps of tokens that are all allowed.
+    pub(crate) sweeps: Vec<Arc<Sweep>>,
     /// Further tokens.
     pub tokens: Vec<TokenId>,
     /// Tokens of the stored sets that are not allowed.
@@ -64,24 +69,8 @@ pub struct Walk<'r, 'a> {
     pub vocabulary: &'r Vocabulary,
     /// What was found.
     pub found: Found,
-    steps: u64,
-    lanes: Vec<Lane>,
-    lane_ids: FxHashMap<Configs, LaneId>,
-}
-
-/// The number of a [`Lane`].
-pub(crate) type LaneId = u32;
-
-/// A set of places in rules that the walk has met: its edges so far.
-pub(crate) struct Lane {
-    pub(crate) configs: Configs,
-    pub(crate) live: ByteSet,
-    /// See [`Run::are_doubtful`]; frames do not change, so it stays.
-    pub(crate) is_doubtful: bool,
-    next: FxHashMap<u8, Option<Standing>>,
-    next_characters: FxHashMap<u32, Option<Standing>>,
-    /// How many characters of some kinds one of its places survives.
-    pub(crate) survived: FxHashMap<u16, u32>,
+    pub(crate) steps: u64,
+    pub(crate) lanes: Lanes,
 }
 
 /// The ways to read what leads to a node of a trie; there is one at least.
@@ -95,16 +84,6 @@ pub(crate) enum Standing {
 
 pub(crate) fn unless_empty(configs: Configs) -> Option<Standing> {
     (!configs.is_empty()).then_some(Standing::Free(configs))
-}
-
-fn is_in_rule(config: &Config) -> bool {
-    matches!(
-        config.control,
-        Control::Rule {
-            partial: Partial::None,
-            ..
-        }
-    )
 }
 
 /// A node of a trie, and how what leads to it can be read.
@@ -123,6 +102,14 @@ impl Place {
             is_doubtful: false,
         }
     }
+
+    pub(crate) fn at(node: NodeId, standing: Standing, is_doubtful: bool) -> Place {
+        Place {
+            node,
+            standing,
+            is_doubtful,
+        }
+    }
 }
 
 /// Where a string is read, for the shortcut over the tables.
@@ -139,8 +126,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             vocabulary,
             found: Found::default(),
             steps: 0,
-            lanes: Vec::new(),
-            lane_ids: FxHashMap::default(),
+            lanes: Lanes::default(),
         }
     }
 
@@ -182,7 +168,10 @@ impl<'r, 'a> Walk<'r, 'a> {
                     }
                 }
             }
-            self.children(trie, &place, &mut todo)?;
+            match self.lane_at(&place.standing)? {
+                Some(lane) => self.walk_lanes(trie, (node, lane, place.is_doubtful), &mut todo)?,
+                None => self.children(trie, &place, &mut todo)?,
+            }
         }
         Ok(())
     }
@@ -205,9 +194,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         Ok(live)
     }
 
-    // HOT: once per live edge; a sparse mask of tekken visits a few hundred, a name in a programming language 40,000.
-    // PERF: inside a rule an edge is two numbers and a look-up, some 10 ns instead of 3 us with all the calls and returns that
-    // a place stands for, or of 100 ns where the places themselves are compared.
+    /// Adds the children of a place that can be reached to `todo`, whatever stands there.
     pub(crate) fn children(&mut self, trie: &TokenTrie, place: &Place, todo: &mut Vec<Place>) -> Result<(), Limit> {
         let node = place.node;
         if trie.children(node).is_empty() {
@@ -238,18 +225,19 @@ impl<'r, 'a> Walk<'r, 'a> {
                 Err(limit) => failed = Some(limit),
             }
         });
-        if self.steps > MAX_MASK_STEPS {
-            failed = Some(Limit {
-                name: "max_mask_steps",
-                configured: MAX_MASK_STEPS,
-            });
-        }
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), Err)?;
+        self.check_steps()
     }
 
-    /// Whether edges between sets of places are remembered for the walk.
-    pub(crate) fn remembers_edges(&self) -> bool {
-        self.run.core.techniques.has(Technique::EdgeMemory)
+    /// Refuses to look at more edges than one mask may.
+    pub(crate) fn check_steps(&self) -> Result<(), Limit> {
+        match self.steps > MAX_MASK_STEPS {
+            true => Err(Limit {
+                name: "max_mask_steps",
+                configured: MAX_MASK_STEPS,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Bytes that may lead on from any of the configurations.
@@ -262,90 +250,8 @@ impl<'r, 'a> Walk<'r, 'a> {
         Ok(all)
     }
 
-    /// The number of the lane that stands here, if its edges are to be remembered.
-    pub(crate) fn lane_at(&mut self, standing: &Standing) -> Result<Option<LaneId>, Limit> {
-        match standing {
-            Standing::Lane(lane) => Ok(Some(*lane)),
-            Standing::Free(configs) if self.remembers_edges() && configs.iter().all(is_in_rule) => {
-                self.lane_of(configs).map(Some)
-            }
-            Standing::Free(_) => Ok(None),
-        }
-    }
-
-    /// The number of the lane of these configurations.
-    pub(crate) fn lane_of(&mut self, configs: &Configs) -> Result<LaneId, Limit> {
-        if let Some(&lane) = self.lane_ids.get(configs) {
-            return Ok(lane);
-        }
-        let live = self.live_bytes_of(configs)?;
-        let lane = self.lanes.len() as LaneId;
-        self.lanes.push(Lane {
-            live,
-            is_doubtful: self.run.are_doubtful(configs),
-            configs: configs.clone(),
-            next: FxHashMap::default(),
-            next_characters: FxHashMap::default(),
-            survived: FxHashMap::default(),
-        });
-        self.lane_ids.insert(configs.clone(), lane);
-        Ok(lane)
-    }
-
-    /// A lane by its number.
-    pub(crate) fn lane(&mut self, lane: LaneId) -> &mut Lane {
-        &mut self.lanes[lane as usize]
-    }
-
-    /// The configurations that stand here.
-    pub(crate) fn configs_at(&self, standing: &Standing) -> Configs {
-        match standing {
-            Standing::Lane(lane) => self.lanes[*lane as usize].configs.clone(),
-            Standing::Free(configs) => configs.clone(),
-        }
-    }
-
-    /// Where these configurations stand, None if there are none.
-    fn standing(&mut self, configs: Configs) -> Result<Option<Standing>, Limit> {
-        match !configs.is_empty() && configs.iter().all(is_in_rule) {
-            true => Ok(Some(Standing::Lane(self.lane_of(&configs)?))),
-            false => Ok(unless_empty(configs)),
-        }
-    }
-
-    /// The configurations after one character.
-    pub(crate) fn after_character(&mut self, configs: &Configs, character: u32) -> Result<Configs, Limit> {
-        match char::from_u32(character) {
-            Some(character) => self.run.read(configs, character.encode_utf8(&mut [0; 4]).as_bytes()),
-            None => Ok(Configs::new()),
-        }
-    }
-
-    /// [`Walk::after_character`], remembered with the lane.
-    pub(crate) fn lane_character(&mut self, lane: LaneId, character: u32) -> Result<Option<Standing>, Limit> {
-        if let Some(next) = self.lane(lane).next_characters.get(&character) {
-            return Ok(next.clone());
-        }
-        let configs = self.lane(lane).configs.clone();
-        let next = self.after_character(&configs, character)?;
-        let next = self.standing(next)?;
-        self.lane(lane).next_characters.insert(character, next.clone());
-        Ok(next)
-    }
-
-    fn lane_step(&mut self, lane: LaneId, byte: u8) -> Result<Option<Standing>, Limit> {
-        if let Some(next) = self.lane(lane).next.get(&byte) {
-            return Ok(next.clone());
-        }
-        let configs = self.lane(lane).configs.clone();
-        let next = self.run.step_all(&configs, byte)?;
-        let next = self.standing(next)?;
-        self.lane(lane).next.insert(byte, next.clone());
-        Ok(next)
-    }
-
     /// Whether a walk cannot tell if this is really reached.
-    pub(crate) fn is_doubtful(&mut self, standing: &Standing) -> bool {
+    fn is_doubtful(&mut self, standing: &Standing) -> bool {
         match standing {
             Standing::Lane(lane) => self.lane(*lane).is_doubtful,
             Standing::Free(configs) => self.run.are_doubtful(configs),

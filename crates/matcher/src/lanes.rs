@@ -1,0 +1,393 @@
+//! Lanes: sets of places in rules, as the states of an automaton over bytes that a walk builds on its way.
+//!
+//! The same few sets come again and again below the nodes of a trie, so each has a number, and its edges are remembered: a
+//! step is one look-up instead of the calls and returns that the places stand for.
+use crate::control::{Config, Control};
+use crate::core::{has_byte, ByteSet};
+use crate::run::Configs;
+use crate::spans::{Below, KindSet, Stride};
+use crate::sweeps::{Alphabet, SweepKey};
+use crate::techniques::Technique;
+use crate::text::Partial;
+use crate::walk::{Guard, Place, Standing, Walk, DOUBTFUL};
+use penstock_automata::{Limit, RegexId, MAX_CHAR};
+use penstock_tokens::{NodeId, TokenTrie};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+/// The number of a [`Lane`].
+pub(crate) type LaneId = u32;
+
+/// A set of places in rules that the walk has met.
+pub(crate) struct Lane {
+    pub(crate) configs: Configs,
+    pub(crate) live: ByteSet,
+    /// See [`crate::run::Run::are_doubtful`]; frames do not change, so it stays.
+    pub(crate) is_doubtful: bool,
+    /// How its places read on freely.
+    strides: SmallVec<[Stride; 2]>,
+    /// How all of it reads on freely, once somebody has asked.
+    run: Option<FreeRun>,
+}
+
+/// How a lane reads freely: the characters of `first` lead to the lane `next`, and those of `then` from there to itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct FreeRun {
+    first: Alphabet,
+    next: LaneId,
+    then: Alphabet,
+}
+
+/// An edge: the number of a lane, or one of the three numbers below.
+type Edge = u32;
+
+/// Nobody has asked yet.
+const UNKNOWN: Edge = u32::MAX;
+/// Nothing can be read.
+const DEAD: Edge = u32::MAX - 1;
+/// It leads to something that is no lane.
+const FREE: Edge = u32::MAX - 2;
+
+/// The lanes of one walk.
+#[derive(Default)]
+pub(crate) struct Lanes {
+    lanes: Vec<Lane>,
+    ids: FxHashMap<Configs, LaneId>,
+    edges: Vec<[Edge; 256]>,
+    free: FxHashMap<(LaneId, u8), Configs>,
+}
+
+/// A node of a trie, the lane that stands there, and whether it may be that it cannot.
+type At = (NodeId, LaneId, bool);
+
+/// Smaller alphabets are walked, in number of characters.
+const WORTH_A_SWEEP: u32 = 2;
+
+/// Lanes whose places tell apart more ranges of characters beyond ASCII are not asked for all of them.
+const FEW_PIECES: usize = 8;
+
+fn is_in_rule(config: &Config) -> bool {
+    matches!(config.control, Control::Rule { .. })
+}
+
+/// The term of a place at a character boundary.
+fn term_of(config: &Config) -> Option<RegexId> {
+    match config.control {
+        Control::Rule {
+            term,
+            partial: Partial::None,
+        } => Some(term),
+        _ => None,
+    }
+}
+
+impl Walk<'_, '_> {
+    /// The number of the lane that stands here, if its edges are to be remembered.
+    pub(crate) fn lane_at(&mut self, standing: &Standing) -> Result<Option<LaneId>, Limit> {
+        match standing {
+            Standing::Lane(lane) => Ok(Some(*lane)),
+            Standing::Free(configs) if self.remembers_edges() && configs.iter().all(is_in_rule) => {
+                self.lane_of(configs).map(Some)
+            }
+            Standing::Free(_) => Ok(None),
+        }
+    }
+
+    fn remembers_edges(&self) -> bool {
+        self.run.core.techniques.has(Technique::EdgeMemory)
+    }
+
+    /// The number of the lane of these configurations.
+    fn lane_of(&mut self, configs: &Configs) -> Result<LaneId, Limit> {
+        if let Some(&lane) = self.lanes.ids.get(configs) {
+            return Ok(lane);
+        }
+        let live = self.live_bytes_of(configs)?;
+        let mut strides = SmallVec::new();
+        for term in configs.iter().filter_map(term_of) {
+            let stride = self.run.core.stride(term)?;
+            if stride.kinds != 0 {
+                strides.push(stride);
+            }
+        }
+        let lane = self.lanes.lanes.len() as LaneId;
+        self.lanes.lanes.push(Lane {
+            live,
+            is_doubtful: self.run.are_doubtful(configs),
+            configs: configs.clone(),
+            strides,
+            run: None,
+        });
+        self.lanes.edges.push([UNKNOWN; 256]);
+        self.lanes.ids.insert(configs.clone(), lane);
+        Ok(lane)
+    }
+
+    /// A lane by its number.
+    #[inline]
+    pub(crate) fn lane(&self, lane: LaneId) -> &Lane {
+        &self.lanes.lanes[lane as usize]
+    }
+
+    /// Where a byte leads from a lane; None if it cannot be read.
+    pub(crate) fn lane_step(&mut self, lane: LaneId, byte: u8) -> Result<Option<Standing>, Limit> {
+        Ok(match self.edge(lane, byte)? {
+            DEAD => None,
+            FREE => Some(Standing::Free(self.lanes.free[&(lane, byte)].clone())),
+            next => Some(Standing::Lane(next)),
+        })
+    }
+
+    #[inline]
+    fn edge(&mut self, lane: LaneId, byte: u8) -> Result<Edge, Limit> {
+        match self.lanes.edges[lane as usize][usize::from(byte)] {
+            UNKNOWN => self.find_edge(lane, byte),
+            edge => Ok(edge),
+        }
+    }
+
+    fn find_edge(&mut self, lane: LaneId, byte: u8) -> Result<Edge, Limit> {
+        let configs = self.lane(lane).configs.clone();
+        let next = self.run.step_all(&configs, byte)?;
+        if !next.is_empty() && !next.iter().all(is_in_rule) {
+            self.lanes.free.insert((lane, byte), next);
+            self.lanes.edges[lane as usize][usize::from(byte)] = FREE;
+            return Ok(FREE);
+        }
+        let edge = if next.is_empty() { DEAD } else { self.lane_of(&next)? };
+        let (low, high) = self.alike(&configs, byte)?;
+        self.lanes.edges[lane as usize][usize::from(low)..=usize::from(high)].fill(edge);
+        Ok(edge)
+    }
+
+    /// The bytes around this one that lead every place where this one does.
+    fn alike(&mut self, configs: &Configs, byte: u8) -> Result<(u8, u8), Limit> {
+        let (mut low, mut high) = (0, 0x7F);
+        if !byte.is_ascii() {
+            return Ok((byte, byte));
+        }
+        // Inside a character no byte of ASCII leads anywhere.
+        for term in configs.iter().filter_map(term_of) {
+            let (start, end, _) = self.run.core.regexes().live_row_ref(term)?.piece_at(u32::from(byte));
+            (low, high) = (start.max(low), end.min(high));
+        }
+        Ok((low as u8, high as u8))
+    }
+
+    // HOT: once per live edge of the trie, thousands for a name in a programming language. A subtree that is taken whole or a
+    // step within the lanes is some 20 instructions; the step of a new edge is thousands.
+    /// Everything below a node that a lane can read. What leads out of the lanes is left in `todo`.
+    pub(crate) fn walk_lanes(&mut self, trie: &TokenTrie, start: At, todo: &mut Vec<Place>) -> Result<(), Limit> {
+        let vocabulary = self.vocabulary;
+        let techniques = self.run.core.techniques;
+        let is_main = std::ptr::eq(trie, &vocabulary.trie);
+        let below = (is_main && techniques.has(Technique::WholeSubtrees)).then_some(&vocabulary.below);
+        let sweeps = is_main && techniques.has(Technique::Sweeps);
+        let mut inner = vec![start];
+        while let Some(at) = inner.pop() {
+            let mut live = self.lane(at.1).live;
+            if sweeps && !at.2 && trie.id_range(at.0).len() >= vocabulary.worth_sweeping {
+                self.sweep(trie, at, &mut live, (&mut inner, todo))?;
+            }
+            let mut outcome = Ok(());
+            trie.for_each_live_child(at.0, &live, |child, byte| {
+                if outcome.is_ok() {
+                    outcome = self.walk_edge((trie, below), at, (child, byte), (&mut inner, todo));
+                }
+            });
+            outcome?;
+            self.check_steps()?;
+        }
+        Ok(())
+    }
+
+    /// Takes what the lane reads freely below a node, if it does, and takes the bytes that begin it out of `live`.
+    fn sweep(
+        &mut self,
+        trie: &TokenTrie,
+        (node, lane, _): At,
+        live: &mut ByteSet,
+        (inner, todo): (&mut Vec<At>, &mut Vec<Place>),
+    ) -> Result<(), Limit> {
+        let run = self.free_run(lane)?;
+        if run.first.len().min(run.then.len()) < WORTH_A_SWEEP || self.lane(run.next).is_doubtful {
+            return Ok(());
+        }
+        let vocabulary = self.vocabulary;
+        let key = SweepKey {
+            node,
+            first: run.first,
+            then: run.then,
+        };
+        let sweep = vocabulary.sweeps.get(trie, &key, vocabulary.num_words);
+        live[0] &= !(run.first.ascii as u64);
+        live[1] &= !((run.first.ascii >> 64) as u64);
+        if run.first.others {
+            (live[2], live[3]) = (0, 0);
+        }
+        for (byte, nodes) in &sweep.exits {
+            let edge = self.edge(run.next, *byte)?;
+            if edge != DEAD {
+                self.steps += nodes.len() as u64;
+                for &node in nodes {
+                    self.arrive(trie, (node, *byte), (run.next, edge, false), (&mut *inner, &mut *todo));
+                }
+            }
+        }
+        self.found.sweeps.push(sweep);
+        Ok(())
+    }
+
+    /// How this lane reads freely.
+    fn free_run(&mut self, lane: LaneId) -> Result<FreeRun, Limit> {
+        if let Some(run) = self.lane(lane).run {
+            return Ok(run);
+        }
+        let mut run = FreeRun::default();
+        if let Some((next, first)) = self.most(lane)? {
+            let then = self.alphabet(next, next)?;
+            run = FreeRun { first, next, then };
+        }
+        self.lanes.lanes[lane as usize].run = Some(run);
+        Ok(run)
+    }
+
+    /// The lane to which most characters lead from this one, and these characters.
+    fn most(&mut self, lane: LaneId) -> Result<Option<(LaneId, Alphabet)>, Limit> {
+        let mut targets: SmallVec<[LaneId; 8]> = SmallVec::new();
+        for byte in 0..0x80 {
+            if has_byte(&self.lane(lane).live, byte) {
+                let edge = self.edge(lane, byte)?;
+                if edge < FREE && !targets.contains(&edge) {
+                    targets.push(edge);
+                }
+            }
+        }
+        let edges = &self.lanes.edges[lane as usize];
+        let size = |target: LaneId| edges[..0x80].iter().filter(|&&edge| edge == target).count();
+        let Some(next) = targets.into_iter().max_by_key(|&target| size(target)) else {
+            return Ok(None);
+        };
+        Ok(Some((next, self.alphabet(lane, next)?)))
+    }
+
+    /// The characters that lead from one lane to another.
+    fn alphabet(&mut self, lane: LaneId, next: LaneId) -> Result<Alphabet, Limit> {
+        let mut ascii = 0;
+        for byte in 0..0x80 {
+            if has_byte(&self.lane(lane).live, byte) && self.edge(lane, byte)? == next {
+                ascii |= 1 << byte;
+            }
+        }
+        let others = ascii != 0 && self.do_others_lead(lane, next)?;
+        Ok(Alphabet { ascii, others })
+    }
+
+    /// Whether every character beyond ASCII leads from one lane to another.
+    fn do_others_lead(&mut self, lane: LaneId, next: LaneId) -> Result<bool, Limit> {
+        let configs = self.lane(lane).configs.clone();
+        let mut start = 0x80;
+        for _ in 0..FEW_PIECES {
+            let mut end = MAX_CHAR;
+            for term in configs.iter().filter_map(term_of) {
+                end = end.min(self.run.core.regexes().live_row_ref(term)?.piece_at(start).1);
+            }
+            // Surrogates are no characters.
+            let some = if (0xD800..0xE000).contains(&start) { 0xE000 } else { start };
+            if let Some(character) = char::from_u32(some).filter(|_| some <= end) {
+                let configs = self.run.read(&configs, character.encode_utf8(&mut [0; 4]).as_bytes())?;
+                if self.lanes.ids.get(&configs) != Some(&next) {
+                    return Ok(false);
+                }
+            }
+            if end == MAX_CHAR {
+                return Ok(true);
+            }
+            start = end + 1;
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn walk_edge(
+        &mut self,
+        (trie, below): (&TokenTrie, Option<&Below>),
+        (_, lane, was_doubtful): At,
+        (child, byte): (NodeId, u8),
+        (inner, todo): (&mut Vec<At>, &mut Vec<Place>),
+    ) -> Result<(), Limit> {
+        self.steps += 1;
+        if let Some(below) = below {
+            if !was_doubtful && self.takes(lane, below, child)? {
+                self.found.tokens.extend_from_slice(trie.token_ids_below(child));
+                return Ok(());
+            }
+        }
+        let edge = self.edge(lane, byte)?;
+        if edge != DEAD {
+            self.arrive(trie, (child, byte), (lane, edge, was_doubtful), (inner, todo));
+        }
+        Ok(())
+    }
+
+    /// A node is reached from a lane along an edge that is not dead.
+    #[inline]
+    fn arrive(
+        &mut self,
+        trie: &TokenTrie,
+        (node, byte): (NodeId, u8),
+        (from, edge, was_doubtful): (LaneId, Edge, bool),
+        (inner, todo): (&mut Vec<At>, &mut Vec<Place>),
+    ) {
+        if edge == FREE {
+            let standing = Standing::Free(self.lanes.free[&(from, byte)].clone());
+            todo.push(Place::at(node, standing, was_doubtful));
+            return;
+        }
+        let is_doubtful = was_doubtful || self.lane(edge).is_doubtful;
+        let ids = trie.token_ids_at(node);
+        if !ids.is_empty() {
+            let guard: Guard = is_doubtful.then_some(DOUBTFUL);
+            self.found.add(ids.iter().copied(), guard);
+        }
+        if !trie.children(node).is_empty() {
+            inner.push((node, edge, is_doubtful));
+        }
+    }
+
+    /// Whether one place of the lane reads everything at and below this node, whatever the others and its callers may do.
+    #[inline]
+    fn takes(&mut self, lane: LaneId, below: &Below, node: NodeId) -> Result<bool, Limit> {
+        let kinds = below.kinds(node);
+        for i in 0..self.lane(lane).strides.len() {
+            let stride = self.lane(lane).strides[i];
+            if kinds & !stride.kinds == 0 && self.strides_on(stride, kinds, below.length(node))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a term reads so many characters of these kinds, whatever they are; None stands for any number.
+    fn strides_on(&mut self, mut stride: Stride, kinds: KindSet, length: Option<u8>) -> Result<bool, Limit> {
+        for _ in 1..length.map_or(u32::MAX, u32::from) {
+            let next = self.run.core.stride(stride.next)?;
+            if kinds & !next.kinds != 0 {
+                return Ok(false);
+            }
+            if next.next == stride.next {
+                return Ok(true);
+            }
+            stride = next;
+        }
+        Ok(true)
+    }
+
+    /// The configurations that stand here.
+    pub(crate) fn configs_at(&self, standing: &Standing) -> Configs {
+        match standing {
+            Standing::Lane(lane) => self.lane(*lane).configs.clone(),
+            Standing::Free(configs) => configs.clone(),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Sweeps: what a place that reads freely takes below a node of the trie of tokens, and where it stops doing so.
+//!
+//! A name goes on with any letter, a text with anything but a few signs, and grammars share these alphabets. So the tokens
+//! that hold nothing else are found once for a vocabulary, as a bitmap, and with them the nodes at which another byte follows:
+//! a walk takes the bitmap and goes on at the nodes whose byte it can read, which are few.
+use crate::text::{Partial, Piece};
+use penstock_tokens::{bitmask, NodeId, TokenTrie};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An alphabet: ASCII characters by their bits, and perhaps all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Alphabet {
+    pub(crate) ascii: u128,
+    pub(crate) others: bool,
+}
+
+impl Alphabet {
+    /// Whether a character that begins with this byte is in it.
+    #[inline]
+    pub(crate) fn has(&self, byte: u8) -> bool {
+        match byte {
+            0..=0x7F => self.ascii >> byte & 1 != 0,
+            _ => self.others,
+        }
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.ascii.count_ones() + 128 * u32::from(self.others)
+    }
+}
+
+/// Which texts are swept: those below `node` that begin with a character of `first` and go on with those of `then`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SweepKey {
+    pub(crate) node: NodeId,
+    pub(crate) first: Alphabet,
+    pub(crate) then: Alphabet,
+}
+
+/// The outcome of a sweep.
+pub(crate) struct Sweep {
+    /// The tokens below the node that are such texts, or the beginnings of some.
+    pub(crate) tokens: Box<[u32]>,
+    /// The nodes that follow such a text by another byte, by that byte.
+    pub(crate) exits: Box<[(u8, Box<[NodeId]>)]>,
+}
+
+impl Sweep {
+    /// Looks at the whole subtree. Cost: linear in the nodes that are reached.
+    fn new(trie: &TokenTrie, key: &SweepKey, num_words: usize) -> Sweep {
+        let mut tokens = vec![0; num_words];
+        let mut exits: BTreeMap<u8, Vec<NodeId>> = BTreeMap::new();
+        let mut todo = vec![(key.node, Partial::None)];
+        while let Some((node, partial)) = todo.pop() {
+            let alphabet = if node == key.node { &key.first } else { &key.then };
+            for child in trie.children(node) {
+                let byte = trie.byte(child);
+                if partial == Partial::None && !alphabet.has(byte) {
+                    if node != key.node {
+                        exits.entry(byte).or_default().push(child);
+                    }
+                    continue;
+                }
+                let next = match partial.step_utf8(byte) {
+                    Piece::Char(_) => Partial::None,
+                    Piece::Part(next) => next,
+                    Piece::Dead | Piece::Quote => continue,
+                };
+                bitmask::set_ids(&mut tokens, trie.token_ids_at(child));
+                todo.push((child, next));
+            }
+        }
+        Sweep {
+            tokens: tokens.into(),
+            exits: exits.into_iter().map(|(byte, nodes)| (byte, nodes.into())).collect(),
+        }
+    }
+
+    fn memory_usage(&self) -> usize {
+        let exits: usize = self.exits.iter().map(|exit| 4 * exit.1.len() + 32).sum();
+        4 * self.tokens.len() + exits + 128
+    }
+}
+
+/// Most bytes of sweeps that are kept for a vocabulary; what comes later is swept whenever it is needed.
+const MAX_SWEEP_BYTES: usize = 16 << 20;
+
+/// The sweeps of a vocabulary, made when they are first needed.
+#[derive(Default)]
+pub(crate) struct Sweeps {
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    sweeps: FxHashMap<SweepKey, Arc<Sweep>>,
+    num_bytes: usize,
+}
+
+impl Sweeps {
+    /// The sweep of the vocabulary's trie under this key.
+    pub(crate) fn get(&self, trie: &TokenTrie, key: &SweepKey, num_words: usize) -> Arc<Sweep> {
+        if let Some(sweep) = self.known.lock().unwrap_or_else(PoisonError::into_inner).sweeps.get(key) {
+            return sweep.clone();
+        }
+        let sweep = Arc::new(Sweep::new(trie, key, num_words));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let num_bytes = sweep.memory_usage();
+        if known.num_bytes + num_bytes <= MAX_SWEEP_BYTES && known.sweeps.insert(*key, sweep.clone()).is_none() {
+            known.num_bytes += num_bytes;
+        }
+        sweep
+    }
+
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).num_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alphabet(text: &str, others: bool) -> Alphabet {
+        Alphabet {
+            ascii: text.bytes().fold(0, |all, byte| all | 1 << byte),
+            others,
+        }
+    }
+
+    fn swept(texts: &[&[u8]], key: impl Fn(&TokenTrie) -> SweepKey) -> (Vec<u32>, Vec<(u8, usize)>) {
+        let mut items: Vec<(&[u8], u32)> = texts.iter().zip(0..).map(|(&text, id)| (text, id)).collect();
+        let trie = TokenTrie::from_items(&mut items);
+        let sweep = Sweep::new(&trie, &key(&trie), 1);
+        let tokens = (0..texts.len() as u32).filter(|&id| bitmask::test(&sweep.tokens, id));
+        (
+            tokens.collect(),
+            sweep.exits.iter().map(|exit| (exit.0, exit.1.len())).collect(),
+        )
+    }
+
+    #[test]
+    fn a_sweep_takes_texts_over_its_alphabets_and_names_their_exits() {
+        let texts: [&[u8]; 9] = [b"a", b"ab", b"a1", b"1", b"1a", b"a(", b"ab(x", b"(", "aé".as_bytes()];
+        let at_root = |_: &TokenTrie| SweepKey {
+            node: TokenTrie::ROOT,
+            first: alphabet("ab", false),
+            then: alphabet("ab1", false),
+        };
+        assert_eq!(swept(&texts, at_root), (vec![0, 1, 2], vec![(b'(', 2), (0xC3, 1)]));
+    }
+
+    #[test]
+    fn a_sweep_over_all_characters_takes_unfinished_ones_but_no_broken_ones() {
+        let texts: [&[u8]; 6] = [b" \xC3", " é<".as_bytes(), b" \xC3a", b" \xA9", b" a\xE2\x82", b"b"];
+        let below_space = |trie: &TokenTrie| SweepKey {
+            node: trie.find(b" ").expect("a node"),
+            first: alphabet("a", true),
+            then: alphabet("a", true),
+        };
+        assert_eq!(swept(&texts, below_space), (vec![0, 4], vec![(b'<', 1)]));
+    }
+}
