@@ -111,6 +111,7 @@ def own_arms(model: Any, output_type: Any, temperature: float, work: Work, headl
     """Plain decoding and Lookahead with its widths."""
     from penstock import Generator, Sampling
     from penstock.decoding import Lookahead
+    from penstock.decoding.width import LearnedCost
     from penstock.drafting import GrammarDrafter, RetrievalDrafter
 
     def arm(name: str, **options: Any) -> Arm:
@@ -125,7 +126,7 @@ def own_arms(model: Any, output_type: Any, temperature: float, work: Work, headl
         return Arm(name, run)
 
     costs = {"width_cost": model.width_cost, "setup_cost": model.setup_cost}
-    cold = RetrievalDrafter(share=False, **costs)
+    cold = RetrievalDrafter(share=False, width_cost=LearnedCost(**costs))
     arms = [arm("plain", drafter=None), arm("auto"), arm("auto, cold", strategy=Lookahead(cold, budget=32))]
     if headline:
         return arms

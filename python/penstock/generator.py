@@ -461,11 +461,12 @@ def _default_strategy(model: Model, drafter: Any) -> Strategy:
     if isinstance(drafter, str):
         if drafter != "auto":
             raise ValueError(f"`drafter` is `{drafter}`; give 'auto', None or a Drafter")
+        from penstock.decoding.width import LearnedCost
         from penstock.drafting import Fallback, RecyclingDrafter, RetrievalDrafter
 
-        costs: dict[str, Any] = {"width_cost": model.width_cost, "setup_cost": model.setup_cost}
-        drafter = RetrievalDrafter(**costs)
+        cost = LearnedCost(model.width_cost, model.setup_cost)
+        drafter = RetrievalDrafter(width_cost=cost)
         if model.width_cost < RECYCLING_WIDTH_COST:
-            drafter = Fallback(drafter, RecyclingDrafter(**costs))
+            drafter = Fallback(drafter, RecyclingDrafter(width_cost=cost))
         return Lookahead(drafter, budget=AUTO_BUDGET)
     return Lookahead(drafter)

@@ -82,7 +82,9 @@ class Lookahead:
             tree = _best_chain(tree)
         if sequence.matcher is not None:
             sequence.open_tree = tree
+        watch = _Watch(sequence)
         logits = yield "target", Growth(tree.token_ids, tree.parents)
+        watch.tell(session, len(tree.token_ids) - 1)
         going, path = _walk(sequence, tree, logits)
         _show(session, tree, path, logits)
         if tree.beliefs is not None:
@@ -95,6 +97,7 @@ class Lookahead:
         budget = self._budget(sequence)
         prune = getattr(sequence.matcher, "prune", None)
         width = None if prune is None else getattr(session, "width", None)
+        width = None if width is None else width.at(len(sequence.prompt_ids) + len(sequence.token_ids))
         forced = self._forced(sequence)[:budget]
         if hasattr(session, "grow"):  # a drafter that needs forwards of its own
             proposed: Any = _Tree(*(yield from session.grow(sequence, budget)))
@@ -135,6 +138,30 @@ class _Tree:
     parents: list[int]
     beliefs: list[float] | None = None
     num_sure: int = 0
+
+
+class _Watch:
+    """What a forward costs, for a drafter that learns it: only where the row ran alone is it the cost of its own nodes."""
+
+    __slots__ = ("_before", "_sequence")
+
+    def __init__(self, sequence: Sequence) -> None:
+        self._sequence = sequence
+        self._before = self._spent()
+
+    def _spent(self) -> tuple[int, int, float]:
+        context = self._sequence.contexts["target"]
+        return context.num_forwards, context.num_positions, self._sequence.stats.model_seconds
+
+    def tell(self, session: Any, num_drafted: int) -> None:
+        """Tell the session's cost of the forward that has just been run."""
+        learned = getattr(getattr(session, "width", None), "learned", None)
+        if learned is None:
+            return
+        forwards, positions, seconds = (now - then for now, then in zip(self._spent(), self._before, strict=True))
+        if forwards == 1 and positions == num_drafted + 1:
+            length = len(self._sequence.prompt_ids) + len(self._sequence.token_ids)
+            learned.observe(length, num_drafted, seconds)
 
 
 class _NoDrafts:

@@ -6,35 +6,138 @@ what is left can be weighed, and this does it; also for drafters that are not na
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
-__all__ = ["Width"]
+__all__ = ["LearnedCost", "Width", "check_cost"]
 
 PRIOR = 5.0  # at first, five predicted tokens count as accepted
 DECAY = 0.98
 RATIO_RANGE = (0.2, 5.0)  # a streak of luck must not make every node pay, nor one of misfortune none
+
+FIRST_LENGTH = 512  # contexts shorter than this count as one length; longer ones by powers of two
+NUM_PLAIN = 15  # plain forwards remembered for a length: their median is what one costs
+MIN_PLAIN = 4
+MIN_DRAFTED = 2.0  # drafted forwards that it takes to believe them
+PRIOR_WIDTHS = (1, 4, 16)  # the cost that was given counts like half a forward of each of these widths
+PRIOR_WEIGHT = 0.5
+PLAIN_DECAY = 0.998  # what was learned fades while nothing is drafted, so that drafting is tried again
+CLIP = 1.0  # a forward counts as at most so much dearer or cheaper than expected, in plain ones or in what was expected
+
+
+def check_cost(width_cost: float, setup_cost: float) -> None:
+    """Raise ValueError unless both are costs."""
+    for name, value in (("width_cost", width_cost), ("setup_cost", setup_cost)):
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"`{name}` is `{value}`; give a finite number, at least 0")
+
+
+class LearnedCost:
+    """What drafted nodes cost at each length of context: a given cost, corrected by the forwards that were run.
+
+    `at(length)` is (a, b), where a forward over w > 0 drafted nodes behind `length` tokens costs 1 + b + a * w plain ones: a
+    line through the forwards of this length and, as if they had been run, a few at the given cost. A length that nothing is
+    known of takes the line of the next shorter one that has been learned. Clocks decide what is drafted, never what is written.
+    Shared by the texts of a drafter; a race between threads costs at worst a record. Cost: some microseconds a forward.
+    """
+
+    def __init__(self, width_cost: float, setup_cost: float = 0.0) -> None:
+        check_cost(width_cost, setup_cost)
+        self.width_cost, self.setup_cost = width_cost, setup_cost
+        self._lengths: dict[int, _Length] = {}
+
+    def at(self, length: int) -> tuple[float, float]:
+        """Return (width_cost, setup_cost) behind `length` tokens."""
+        wanted = _bucket(length)
+        known = [bucket for bucket, data in self._lengths.items() if bucket <= wanted and data.weight >= MIN_DRAFTED]
+        return self._lengths[max(known)].line if known else (self.width_cost, self.setup_cost)
+
+    def observe(self, length: int, width: int, seconds: float) -> None:
+        """Learn from a forward over `width` drafted nodes, or none, behind `length` tokens."""
+        bucket = _bucket(length)
+        if bucket not in self._lengths:
+            self._lengths[bucket] = _Length(self.at(length))
+        self._lengths[bucket].observe(width, seconds)
+
+
+def _bucket(length: int) -> int:
+    return max(length, FIRST_LENGTH - 1).bit_length()
+
+
+class _Length:
+    """The forwards behind one length of context."""
+
+    def __init__(self, prior: tuple[float, float]) -> None:
+        self.line = self._prior = prior
+        self._plain: list[float] = []
+        self._median = 0.0
+        self._sums = [0.0] * 5  # of 1, w, w * w, y, w * y; y: what drafting cost more than a plain forward
+
+    @property
+    def weight(self) -> float:
+        """How many drafted forwards what was learned is worth."""
+        return self._sums[0]
+
+    def observe(self, width: int, seconds: float) -> None:
+        decay = DECAY if width else PLAIN_DECAY
+        self._sums = [total * decay for total in self._sums]
+        if not width:
+            self._plain = [*self._plain[1 - NUM_PLAIN :], seconds]
+            self._median = sorted(self._plain)[len(self._plain) // 2]
+        elif len(self._plain) >= MIN_PLAIN and self._median > 0:
+            cost, setup = self.line
+            expected = setup + cost * width
+            margin = CLIP * max(1.0, expected)
+            extra = min(max(seconds / self._median - 1.0, expected - margin), expected + margin)
+            for place, value in enumerate((1.0, width, width * width, extra, width * extra)):
+                self._sums[place] += value
+        self.line = self._fitted()
+
+    def _fitted(self) -> tuple[float, float]:
+        """Return the line closest to the forwards and the prior ones, neither number below 0."""
+        cost, setup = self._prior
+        sums = list(self._sums)
+        for width in PRIOR_WIDTHS:
+            extra = setup + cost * width
+            for place, value in enumerate((1.0, width, width * width, extra, width * extra)):
+                sums[place] += PRIOR_WEIGHT * value
+        ones, widths, squares, extras, products = sums
+        slope = (ones * products - widths * extras) / (ones * squares - widths * widths)
+        if slope <= 0.0:
+            return 0.0, max(0.0, extras / ones)
+        if extras < slope * widths:  # through the origin
+            return max(0.0, products / squares), 0.0
+        return slope, (extras - slope * widths) / ones
 
 
 class Width:
     """Chooses the prefix of a best-first order with the largest (1 + sure + r * sum of beliefs) / (1 + setup + cost * nodes).
 
     cost: a, setup: b, where a forward over w > 0 drafted nodes costs about 1 + b + a * w plain ones; no node is drafted where
-    that never pays. r: accepted / predicted tokens of recent steps; while nothing is drafted it is forgotten, so that drafting
-    is tried again. Shared by the texts of a drafter; a race between threads costs at worst a step's record.
+    that never pays. A `LearnedCost` in the place of `cost` gives both by the length of the context (`at`). r: accepted /
+    predicted tokens of recent steps; while nothing is drafted it is forgotten, so that drafting is tried again. Shared by the
+    texts of a drafter; a race between threads costs at worst a step's record.
     """
 
-    def __init__(self, cost: float, setup: float = 0.0) -> None:
-        for name, value in (("width_cost", cost), ("setup_cost", setup)):
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"`{name}` is `{value}`; give a finite number, at least 0")
-        self.cost, self.setup = cost, setup
-        self._predicted = self._accepted = PRIOR
+    def __init__(self, cost: float | LearnedCost, setup: float = 0.0) -> None:
+        self.learned = cost if isinstance(cost, LearnedCost) else None
+        self.cost, self.setup = (cost.width_cost, cost.setup_cost) if isinstance(cost, LearnedCost) else (cost, setup)
+        check_cost(self.cost, self.setup)
+        self._record = _Record()
+
+    def at(self, length: int) -> Width:
+        """Return this choice with the costs behind `length` tokens; both learn from the same drafts."""
+        if self.learned is None:
+            return self
+        here = copy.copy(self)
+        here.cost, here.setup = self.learned.at(length)
+        return here
 
     @property
     def accept_ratio(self) -> float:
         """Accepted tokens for one predicted token."""
         low, high = RATIO_RANGE
-        return min(max(self._accepted / max(self._predicted, 1e-9), low), high)
+        return min(max(self._record.accepted / max(self._record.predicted, 1e-9), low), high)
 
     @property
     def floor(self) -> float:
@@ -54,9 +157,17 @@ class Width:
 
     def observe(self, predicted: float, num_accepted: int) -> None:
         """Learn from one step: the sum of the beliefs that were drafted, 0 for none, and how many nodes were accepted."""
+        record = self._record
         if predicted > 0:
-            self._predicted = self._predicted * DECAY + predicted
-            self._accepted = self._accepted * DECAY + num_accepted
+            record.predicted = record.predicted * DECAY + predicted
+            record.accepted = record.accepted * DECAY + num_accepted
         else:
-            self._predicted += (PRIOR - self._predicted) * (1 - DECAY)
-            self._accepted += (PRIOR - self._accepted) * (1 - DECAY)
+            record.predicted += (PRIOR - record.predicted) * (1 - DECAY)
+            record.accepted += (PRIOR - record.accepted) * (1 - DECAY)
+
+
+class _Record:
+    """Predicted and accepted tokens of recent steps."""
+
+    def __init__(self) -> None:
+        self.predicted = self.accepted = PRIOR

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock._core import DraftTree
-from penstock.decoding.width import Width
+from penstock.decoding.width import LearnedCost, Width
 
 __all__ = ["Fallback", "RecyclingDrafter"]
 
@@ -36,7 +36,7 @@ class RecyclingDrafter:
     60 for one of 100,000. Needs a loop that shows logits (`observe`), as `Lookahead` does.
     """
 
-    def __init__(self, *, width_cost: float | None = None, setup_cost: float = 0.0, share: bool = True) -> None:
+    def __init__(self, *, width_cost: float | LearnedCost | None = None, setup_cost: float = 0.0, share: bool = True) -> None:
         self.width = None if width_cost is None else Width(width_cost, setup_cost)
         self.share = share
         self._common = _Successors()
@@ -76,14 +76,16 @@ class _Session:
     def __init__(self, width: Width | None, successors: _Successors, prompt_ids: Sequence[int]) -> None:
         self._width, self._successors = width, successors
         self._last = prompt_ids[-1] if prompt_ids else None
+        self._length = len(prompt_ids)
         self._drafted: tuple[float, dict[tuple[int, int], int]] | None = None
 
     def propose(self, budget: int) -> DraftTree:
         """Return the most believable walks, best first."""
         if self._last is None:
             raise ValueError("the text has no token to continue; give `start` a prompt or call `extend` first")
-        token_ids, parents, logprobs, beliefs = self._grow(self._last, budget)
-        size = len(beliefs) if self._width is None else self._width.cut(beliefs)
+        width = None if self._width is None else self._width.at(self._length)
+        token_ids, parents, logprobs, beliefs = self._grow(self._last, budget, MIN_BELIEF if width is None else width.floor)
+        size = len(beliefs) if width is None else width.cut(beliefs)
         children = {(parents[node], token_ids[node]): node for node in range(1, size + 1)}
         self._drafted = sum(beliefs[:size]), children
         return DraftTree(token_ids[: size + 1], parents[: size + 1], logprobs=logprobs[: size + 1])
@@ -99,6 +101,7 @@ class _Session:
                 node, num_accepted = child, num_accepted + 1
             self._width.observe(self._drafted[0], num_accepted)
         self._drafted = None
+        self._length += len(token_ids)
         for token in token_ids:
             if self._last is not None:
                 self._successors.check(self._last, token)
@@ -111,14 +114,14 @@ class _Session:
     def finish(self) -> None:
         pass
 
-    def _grow(self, root: int, budget: int) -> tuple[list[int], list[int], list[float], list[float]]:
+    def _grow(self, root: int, budget: int, least: float) -> tuple[list[int], list[int], list[float], list[float]]:
         """Return tokens, parents and log-beliefs given the parent of a best-first tree, and path beliefs, without node 0."""
         shares = [hit / self._successors.num_trials for hit in self._successors.hits]
         token_ids, parents, logprobs = [root], [-1], [0.0]
         beliefs: list[float] = []
         heap: list[tuple[float, int, int, int, float]] = []  # -belief, order, parent, token, share
         order = itertools.count()
-        floor = MIN_BELIEF if self._width is None else max(MIN_BELIEF, self._width.floor)
+        floor = max(MIN_BELIEF, least)
 
         def offer(node: int, belief: float) -> None:
             for token, share in zip(self._successors.by_token.get(token_ids[node], ()), shares, strict=False):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock._core import DraftTree, RetrievalIndex
-from penstock.decoding.width import Width
+from penstock.decoding.width import LearnedCost, Width
 
 __all__ = ["RetrievalDrafter"]
 
@@ -22,8 +22,9 @@ class RetrievalDrafter:
     texts of the same `namespace`; prompts never do. How fast a text comes tells a reader what others wrote: give tenants that
     must not learn of each other namespaces of their own, or `share=False`.
     `width_cost`: a, `setup_cost`: b, if a forward over w > 0 drafted nodes costs about 1 + b + a * w plain ones; each step then
-    drafts what pays, and the budget is a ceiling. None fills the budget. `use_noise`: rank by the sampler's noise; worth it for
-    texts sampled at a temperature near 1, harmful at 0. Thread-safe.
+    drafts what pays, and the budget is a ceiling. A `LearnedCost` in the place of a follows the forwards that are run, at each
+    length of context. None fills the budget. `use_noise`: rank by the sampler's noise; worth it for texts sampled at a
+    temperature near 1, harmful at 0. Thread-safe.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class RetrievalDrafter:
         *,
         share: bool = True,
         namespace: str = "",
-        width_cost: float | None = None,
+        width_cost: float | LearnedCost | None = None,
         setup_cost: float = 0.0,
         use_noise: bool = False,
     ) -> None:
@@ -47,7 +48,7 @@ class RetrievalDrafter:
         request = self.index.start(prompt_ids, share=self.share, namespace=self.namespace)
         if self.width_cost is None and not self.use_noise:
             return request
-        return _Session(request, self.width, noise if self.use_noise else None)
+        return _Session(request, self.width, noise if self.use_noise else None, len(prompt_ids))
 
     def save(self, path: str | Path, tokenizer_info: Any) -> None:
         """Write the finished outputs of the index to a file, for `restore` with the same vocabulary."""
@@ -69,20 +70,23 @@ def _fingerprint(tokenizer_info: Any) -> int:
 class _Session:
     """A request with its drafter's options."""
 
-    __slots__ = ("_noise", "_request", "width")
+    __slots__ = ("_length", "_noise", "_request", "width")
 
-    def __init__(self, request: Any, width: Width | None, noise: Any) -> None:
-        self._request, self.width, self._noise = request, width, noise
+    def __init__(self, request: Any, width: Width | None, noise: Any, length: int) -> None:
+        self._request, self.width, self._noise, self._length = request, width, noise, length
 
     def propose(self, budget: int, *, floor: float | None = None) -> DraftTree:
         """Return a tree. floor: take every node at least so likely, though the drafter has a width cost; somebody else cuts,
         and learns."""
         if floor is not None or self.width is None:
             return self._request.propose(budget, floor=floor or 0.0, noise=self._noise)  # type: ignore[no-any-return]
-        cost, setup = self.width.cost, self.width.setup
-        return self._request.propose(budget, width_cost=cost, setup_cost=setup, noise=self._noise)  # type: ignore[no-any-return]
+        here = self.width.at(self._length)
+        return self._request.propose(  # type: ignore[no-any-return]
+            budget, width_cost=here.cost, setup_cost=here.setup, noise=self._noise
+        )
 
     def extend(self, token_ids: Sequence[int]) -> None:
+        self._length += len(token_ids)
         self._request.extend(token_ids)
 
     def finish(self) -> None:

@@ -22,8 +22,8 @@ class Model:
 
     new_context: makes a `Context`. max_positions: longest prompt and output together, None where nothing limits it.
     width_cost: a, setup_cost: b, where a forward over w > 0 drafted nodes costs about 1 + b + a * w plain ones; automatic
-    drafting spends by them. They are constants of the backend and not measured by themselves, so that one seed gives one text
-    on one device; `penstock.models.measure_width_cost` measures them for yours.
+    drafting starts from them, constants of the backend, and follows the forwards that it runs, at each length of context.
+    `penstock.models.measure_width_cost` measures them for yours.
     """
 
     def __init__(
