@@ -2,13 +2,15 @@
 //!
 //! Arguments come in the order of `properties`, each at most once, and only those that `properties` names: a subset of what the schema
 //! allows, which the notation can tell apart. A keyword that decides about the object as a whole is refused by name.
+//! Notations whose objects and arrays nest in elements of their own are read on in `nested.rs`.
 use super::reader::{Read, Reader};
-use super::styles::{Part, Style, REFUSED_STYLES, STYLES};
-use crate::ast::{Expr, ExprId};
+use super::styles::{Part, Style, STYLES};
+use crate::ast::{Expr, ExprId, RuleId};
 use crate::options::JsonOptions;
 use crate::schema_text::kinds_of;
 use penstock_automata::CharSet;
 use penstock_schema::{pointer_step, Kinds};
+use rustc_hash::FxHashMap;
 use serde_json::{json, Map, Value};
 use std::sync::Arc;
 
@@ -22,7 +24,7 @@ const MAX_REFERENCES: usize = 16;
 const ADDRESS: &str = "penstock:arguments";
 
 /// Keywords that say nothing of values.
-const ANNOTATIONS: [&str; 14] = [
+pub(super) const ANNOTATIONS: [&str; 14] = [
     "title",
     "description",
     "default",
@@ -62,22 +64,24 @@ const REFUSED: [&str; 18] = [
 ];
 
 /// What the values of one tool share.
-struct Tool<'v> {
-    style: &'static Style,
+pub(super) struct Tool<'v> {
+    pub style: &'static Style,
     /// The whole schema, and the pointer of the part that describes the object.
     document: &'v Value,
-    pointer: String,
+    pub pointer: String,
     options: Arc<JsonOptions>,
     /// The options for values that refer to other parts of the document.
     referring: Arc<JsonOptions>,
-    excludes: Vec<String>,
+    pub excludes: Vec<String>,
+    /// The bodies of objects and arrays that are referred to, by pointer.
+    pub rules: FxHashMap<(String, Kinds), RuleId>,
 }
 
 /// The spellings of a value: with these kinds, as it is or as JSON.
-struct Spelling {
-    kinds: Kinds,
-    raw: bool,
-    body: ExprId,
+pub(super) struct Spelling {
+    pub kinds: Kinds,
+    pub raw: bool,
+    pub body: ExprId,
 }
 
 impl Reader<'_> {
@@ -92,10 +96,7 @@ impl Reader<'_> {
     ) -> Read<ExprId> {
         let Some(style) = STYLES.iter().find(|known| known.name == style) else {
             let names = STYLES.map(|style| style.name).join("`, `");
-            let message = match REFUSED_STYLES.contains(&style) {
-                true => format!("the style `{style}` is refused: its values nest in tags of their own"),
-                false => format!("`{style}` is no style"),
-            };
+            let message = format!("`{style}` is no style");
             let hint = format!("the styles are `json`, `{names}`");
             return self.within("style", |reader| reader.refused(message, &hint));
         };
@@ -116,6 +117,7 @@ impl Reader<'_> {
                 options: Arc::new(options),
                 referring: Arc::new(registry),
                 excludes,
+                rules: FxHashMap::default(),
             };
             reader.object(schema, &mut tool)
         })
@@ -127,8 +129,12 @@ impl Reader<'_> {
             return Ok(self.gap());
         };
         self.check_object(fields)?;
-        let nothing = Map::new();
-        let properties = fields.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
+        self.members(fields, tool)
+    }
+
+    /// The arguments that these fields of a schema name, with whitespace between and around them.
+    pub fn members<'v>(&mut self, fields: &'v Map<String, Value>, tool: &mut Tool<'v>) -> Read<ExprId> {
+        let properties = fields.get("properties").and_then(Value::as_object);
         let required: Vec<&str> = fields
             .get("required")
             .and_then(Value::as_array)
@@ -136,12 +142,15 @@ impl Reader<'_> {
             .flatten()
             .filter_map(Value::as_str)
             .collect();
-        if let Some(missing) = required.iter().find(|name| !properties.contains_key(**name)) {
+        if let Some(missing) = required
+            .iter()
+            .find(|name| !properties.is_some_and(|known| known.contains_key(**name)))
+        {
             let message = format!("`{missing}` is required and `properties` doesn't name it");
             return self.within("required", |reader| reader.refused(message, "declare it in `properties`"));
         }
         let mut parts = Vec::new();
-        for (name, value) in properties {
+        for (name, value) in properties.into_iter().flatten() {
             let argument = self.within("properties", |reader| {
                 reader.within(name, |reader| reader.argument(name, value, tool))
             })?;
@@ -162,7 +171,7 @@ impl Reader<'_> {
     }
 
     /// The fields of the schema that describes the object, behind references; `None` where anything is allowed.
-    fn referred<'v>(&mut self, schema: &'v Value, tool: &mut Tool<'v>) -> Read<Option<&'v Map<String, Value>>> {
+    pub fn referred<'v>(&mut self, schema: &'v Value, tool: &mut Tool<'v>) -> Read<Option<&'v Map<String, Value>>> {
         let mut found = schema;
         for _ in 0..MAX_REFERENCES {
             let Value::Object(fields) = found else {
@@ -195,7 +204,7 @@ impl Reader<'_> {
         self.wrong("the references lead in a circle", "write the schema of the arguments")
     }
 
-    fn check_object(&mut self, fields: &Map<String, Value>) -> Read<()> {
+    pub fn check_object(&mut self, fields: &Map<String, Value>) -> Read<()> {
         if let Some(keyword) = fields.keys().find(|name| REFUSED.contains(&name.as_str())) {
             let message = format!("`{keyword}` is refused for arguments in tags");
             return self.within(keyword, |reader| {
@@ -226,31 +235,39 @@ impl Reader<'_> {
     }
 
     /// Whitespace between arguments.
-    fn gap(&mut self) -> ExprId {
+    pub fn gap(&mut self) -> ExprId {
         let set = CharSet::new([(0x09, 0x0A), (0x0D, 0x0D), (0x20, 0x20)]);
         let one = self.builder.add(Expr::Class(set));
         self.builder.repeat(one, 0, MAX_ARGUMENT_GAP)
     }
 
     /// One argument, after the whitespace before it; `None` where no value is allowed.
-    fn argument(&mut self, name: &str, value: &Value, tool: &Tool) -> Read<Option<ExprId>> {
+    fn argument<'v>(&mut self, name: &str, value: &'v Value, tool: &mut Tool<'v>) -> Read<Option<ExprId>> {
         self.check_schema(value)?;
-        if name.is_empty() || name.contains(['<', '>', '"', '\n', '\r']) {
+        let is_closing = tool.style.item.is_some() && name.starts_with('/');
+        if is_closing || name.trim().is_empty() || name.contains(['<', '>', '"', '\n', '\r']) {
             return self.refused(
                 format!("the name `{name}` is refused in tags"),
                 "rename it: no quotes, angles or line breaks",
             );
         }
-        let at = tool.style.argument.iter().position(|part| matches!(part, Part::Value));
-        let end = match at.and_then(|at| tool.style.argument.get(at + 1)) {
-            Some(Part::Text(text)) => *text,
-            _ => unreachable!("in every style a text ends the value"),
-        };
-        let spellings = self.spellings(name, value, tool, end)?;
-        let ways: Vec<ExprId> = spellings
-            .iter()
-            .map(|spelling| self.spelled(name, tool.style, spelling))
-            .collect();
+        let step = pointer_step(name).replace('%', "%25");
+        let pointer = format!("{}/properties/{step}", tool.pointer);
+        self.element(name, value, &pointer, tool.style.argument, tool)
+    }
+
+    /// A value that stands at `pointer` in its element, after whitespace; `None` where no value is allowed.
+    pub fn element<'v>(
+        &mut self,
+        name: &str,
+        value: &'v Value,
+        pointer: &str,
+        parts: &'static [Part],
+        tool: &mut Tool<'v>,
+    ) -> Read<Option<ExprId>> {
+        let end = end_of(parts);
+        let spellings = self.spellings(value, pointer, tool, end)?;
+        let ways: Vec<ExprId> = spellings.iter().map(|spelling| self.spelled(name, parts, spelling)).collect();
         if ways.is_empty() {
             return Ok(None);
         }
@@ -258,15 +275,16 @@ impl Reader<'_> {
         Ok(Some(self.builder.sequence(parts)))
     }
 
-    fn spelled(&mut self, name: &str, style: &Style, spelling: &Spelling) -> ExprId {
+    pub fn spelled(&mut self, name: &str, written: &[Part], spelling: &Spelling) -> ExprId {
         let mut parts = Vec::new();
-        for part in style.argument {
+        for part in written {
             parts.push(match part {
                 Part::Text(text) => self.fixed(text),
                 Part::Name => self.builder.text(name),
                 Part::Gap => self.gap(),
                 Part::IsString => self.builder.text(if spelling.raw { "true" } else { "false" }),
                 Part::Type => self.builder.text(type_name(spelling.kinds)),
+                Part::Shape => self.builder.text(shape_name(spelling.kinds)),
                 Part::Value => spelling.body,
             });
         }
@@ -274,21 +292,10 @@ impl Reader<'_> {
     }
 
     /// The ways to write a value: a string as it is, other values as JSON, by their types where the notation names them.
-    fn spellings(&mut self, name: &str, value: &Value, tool: &Tool, end: &str) -> Read<Vec<Spelling>> {
-        let (schema, options) = match refers(value) || tool.document.get("$schema").is_some() {
-            false => (value.clone(), &tool.options),
-            true => {
-                let step = pointer_step(name).replace('%', "%25");
-                (
-                    json!({"$ref": format!("{ADDRESS}#{}/properties/{step}", tool.pointer)}),
-                    &tool.referring,
-                )
-            }
-        };
-        let kinds = match kinds_of(&schema, options) {
-            Ok(kinds) => kinds,
-            Err(error) => return self.nested(error),
-        };
+    fn spellings<'v>(&mut self, value: &'v Value, pointer: &str, tool: &mut Tool<'v>, end: &str) -> Read<Vec<Spelling>> {
+        let (schema, options) = located(value, pointer, tool);
+        let options = &options;
+        let kinds = self.kinds(&schema, options)?;
         let others = kinds.and(Kinds::STRING.complement());
         if !tool.excludes.is_empty() && !others.and(Kinds::ARRAY.or(Kinds::OBJECT)).is_empty() {
             return self.refused(
@@ -305,9 +312,10 @@ impl Reader<'_> {
             });
         }
         let by_type = tool.style.argument.iter().any(|part| matches!(part, Part::Type));
-        let groups = match by_type {
-            true => vec![Kinds::NULL, Kinds::BOOLEAN, Kinds::NUMBER, Kinds::ARRAY, Kinds::OBJECT],
-            false => vec![Kinds::STRING.complement()],
+        let groups = match (by_type, tool.style.item) {
+            (true, _) => vec![Kinds::NULL, Kinds::BOOLEAN, Kinds::NUMBER, Kinds::ARRAY, Kinds::OBJECT],
+            (false, None) => vec![Kinds::STRING.complement()],
+            (false, Some(_)) => vec![Kinds::STRING.or(Kinds::ARRAY).or(Kinds::OBJECT).complement()],
         };
         for group in groups {
             let kept = kinds.and(group);
@@ -315,21 +323,41 @@ impl Reader<'_> {
                 found.push(Spelling {
                     kinds: kept,
                     raw: false,
-                    body: self.json_value(&schema, options, kinds, kept),
+                    body: self.json_value(&schema, options, kinds, kept, tool.style.spaced),
                 });
+            }
+        }
+        if tool.style.item.is_some() {
+            for shape in [Kinds::ARRAY, Kinds::OBJECT] {
+                if !kinds.and(shape).is_empty() {
+                    let body = self.container(value, pointer, shape, tool)?;
+                    found.extend(body.map(|body| Spelling {
+                        kinds: shape,
+                        raw: false,
+                        body,
+                    }));
+                }
             }
         }
         Ok(found)
     }
 
+    /// The kinds of the values of a schema.
+    pub fn kinds(&mut self, schema: &Value, options: &JsonOptions) -> Read<Kinds> {
+        kinds_of(schema, options).or_else(|error| self.nested(error))
+    }
+
     /// The values of a schema that are of these kinds, as JSON with whitespace around it.
-    fn json_value(&mut self, schema: &Value, options: &Arc<JsonOptions>, all: Kinds, kept: Kinds) -> ExprId {
+    fn json_value(&mut self, schema: &Value, options: &Arc<JsonOptions>, all: Kinds, kept: Kinds, spaced: bool) -> ExprId {
         let schema = match all == kept {
             true => schema.clone(),
             false => json!({"allOf": [schema, {"type": type_names(kept)}]}),
         };
         let (schema, options) = (Arc::new(schema), options.clone());
         let value = self.builder.add(Expr::JsonSchema { schema, options });
+        if !spaced {
+            return value;
+        }
         let parts = vec![self.gap(), value, self.gap()];
         self.builder.sequence(parts)
     }
@@ -353,6 +381,33 @@ impl Reader<'_> {
         let line = self.builder.text("\n");
         let padded = self.builder.sequence(vec![line, text, line]);
         self.builder.choice(vec![text, padded])
+    }
+}
+
+/// The text behind the value.
+pub(super) fn end_of(parts: &'static [Part]) -> &'static str {
+    let at = parts.iter().position(|part| matches!(part, Part::Value));
+    match at.and_then(|at| parts.get(at + 1)) {
+        Some(Part::Text(text)) => text,
+        _ => unreachable!("in every style a text ends the value"),
+    }
+}
+
+/// The schema at `pointer` so that what it refers to is found, and the options to read it with.
+pub(super) fn located(value: &Value, pointer: &str, tool: &Tool) -> (Value, Arc<JsonOptions>) {
+    match refers(value) || tool.document.get("$schema").is_some() {
+        false => (value.clone(), tool.options.clone()),
+        true => (json!({"$ref": format!("{ADDRESS}#{pointer}")}), tool.referring.clone()),
+    }
+}
+
+/// How a nesting notation calls a spelling.
+fn shape_name(kinds: Kinds) -> &'static str {
+    match kinds {
+        Kinds::STRING => "raw",
+        Kinds::ARRAY => "list",
+        Kinds::OBJECT => "dict",
+        _ => "json",
     }
 }
 

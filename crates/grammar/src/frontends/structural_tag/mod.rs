@@ -4,10 +4,11 @@
 //! a `type`; formats hold formats. Every field is read or refused by name, each mistake with its JSON pointer.
 //!
 //! Read next: `reader.rs` (fields and places), `formats.rs` (one function for each type), `tags.rs` (tags, triggers, tokens),
-//! `specials.rs` (special tokens in texts), `arguments.rs` and `styles.rs` (arguments of tools in other notations than JSON), `beginnings.rs` (many tags that start alike).
+//! `specials.rs` (special tokens in texts), `arguments.rs`, `nested.rs` and `styles.rs` (arguments of tools in other notations than JSON), `beginnings.rs` (many tags that start alike).
 mod arguments;
 mod beginnings;
 mod formats;
+mod nested;
 mod reader;
 mod specials;
 mod styles;

@@ -12,6 +12,8 @@ pub(super) enum Part {
     IsString,
     /// The type of the value: `string`, `number`, `boolean`, `null`, `array`, `object`.
     Type,
+    /// How a value of a nesting notation is written: `raw`, `json`, `dict`, `list`.
+    Shape,
     /// The value; the text behind it ends it.
     Value,
 }
@@ -24,21 +26,29 @@ pub(super) struct Style {
     pub argument: &'static [Part],
     /// Whether readers take one line break off both ends of a string.
     pub padded: bool,
+    /// Whether whitespace may stand around a value in JSON.
+    pub spaced: bool,
+    /// One item of an array, where objects and arrays are elements within elements and not JSON.
+    pub item: Option<&'static [Part]>,
 }
 
-use Part::{Gap, IsString, Name, Text, Type, Value};
+use Part::{Gap, IsString, Name, Shape, Text, Type, Value};
 
 /// The notations that can be kept exactly.
-pub(super) const STYLES: [Style; 6] = [
+pub(super) const STYLES: [Style; 8] = [
     Style {
         name: "qwen_xml",
         argument: &[Text("<parameter="), Name, Text(">"), Value, Text("</parameter>")],
         padded: true,
+        spaced: true,
+        item: None,
     },
     Style {
         name: "minimax_xml",
         argument: &[Text("<parameter name=\""), Name, Text("\">"), Value, Text("</parameter>")],
         padded: false,
+        spaced: true,
+        item: None,
     },
     Style {
         name: "deepseek_xml",
@@ -52,6 +62,8 @@ pub(super) const STYLES: [Style; 6] = [
             Text("</｜DSML｜parameter>"),
         ],
         padded: false,
+        spaced: true,
+        item: None,
     },
     Style {
         name: "deepseek_v4_1_xml",
@@ -65,6 +77,8 @@ pub(super) const STYLES: [Style; 6] = [
             Text("</｜DSML｜ parameter>"),
         ],
         padded: false,
+        spaced: true,
+        item: None,
     },
     Style {
         name: "glm_xml",
@@ -78,6 +92,8 @@ pub(super) const STYLES: [Style; 6] = [
             Text("</arg_value>"),
         ],
         padded: false,
+        spaced: true,
+        item: None,
     },
     Style {
         name: "kimi_k3_xml",
@@ -91,8 +107,38 @@ pub(super) const STYLES: [Style; 6] = [
             Text("<|close|>argument<|sep|>"),
         ],
         padded: false,
+        spaced: true,
+        item: None,
+    },
+    Style {
+        name: "cohere_xml",
+        argument: &[
+            Text("<cofl:value name=\""),
+            Name,
+            Text("\" type=\""),
+            Shape,
+            Text("\">"),
+            Value,
+            Text("</cofl:value>"),
+        ],
+        padded: false,
+        spaced: true,
+        item: Some(&[Text("<cofl:value type=\""), Shape, Text("\">"), Value, Text("</cofl:value>")]),
+    },
+    Style {
+        name: "minimax_m3_xml",
+        argument: &[
+            Text("]<]minimax[>[<"),
+            Name,
+            Text(">"),
+            Value,
+            Text("]<]minimax[>["),
+            Text("</"),
+            Name,
+            Text(">"),
+        ],
+        padded: false,
+        spaced: false,
+        item: Some(&[Text("]<]minimax[>[<item>"), Value, Text("]<]minimax[>["), Text("</item>")]),
     },
 ];
-
-/// Notations that exist and are refused: their values nest in tags of their own.
-pub(super) const REFUSED_STYLES: [&str; 2] = ["cohere_xml", "minimax_m3_xml"];
