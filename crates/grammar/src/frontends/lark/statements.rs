@@ -76,7 +76,7 @@ impl Reader<'_> {
                 "llguidance" | "grammar_options" => self.read_grammar_options(inner, scope)?,
                 "declare" => {
                     let message = "`%declare` is refused: a terminal that is only declared has no text";
-                    let hint = "define it; indentation can't be counted by a grammar of characters";
+                    let hint = "define it; for indentation let a parameter count the depth: `block::incr(_)`, and `indent::_` in front of each line";
                     return self.refuse(first.start, message, hint);
                 }
                 "json" | "lark" | "regex" | "if" => return self.no_item(first.start),
