@@ -21,6 +21,7 @@ from penstock._core import DraftTree
 from penstock.decoding.context import Growth, Logits
 from penstock.decoding.drafter import Drafter
 from penstock.decoding.sequence import Sequence
+from penstock.decoding.width import LearnedCost
 from penstock.errors import GenerationError
 
 __all__ = ["Lookahead"]
@@ -71,29 +72,33 @@ class Lookahead:
         logits = yield "target", sequence.chain([*sequence.prompt_ids, *chain], num_logits=1 + len(chain))
         tree = _Tree([sequence.prompt_ids[-1], *chain], list(range(-1, len(chain))))
         going, path = _walk(sequence, tree, logits)
-        _show(session, tree, path, logits)
+        _show(session, [tree.token_ids[node] for node in path], logits, path)
         sequence.keep([*range(num_prompt), *(num_prompt - 1 + node for node in path[1:])])
         return going
 
     def _step(self, sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, bool]:
         """Check one tree, take the tokens it confirms and the one behind them; return whether the text goes on."""
         tree = yield from self._propose(sequence, session)
+        if tree is None:
+            return (yield from _bare_step(sequence, session))
         if getattr(sequence.contexts["target"], "drafts", "tree") == "chain":
             tree = _best_chain(tree)
         if sequence.matcher is not None:
             sequence.open_tree = tree
-        watch = _Watch(sequence)
+        watch = _watch_of(sequence, session)
         logits = yield "target", Growth(tree.token_ids, tree.parents)
-        watch.tell(session, len(tree.token_ids) - 1)
+        if watch is not None:
+            watch.tell(len(tree.token_ids) - 1)
         going, path = _walk(sequence, tree, logits)
-        _show(session, tree, path, logits)
+        _show(session, [tree.token_ids[node] for node in path], logits, path)
         if tree.beliefs is not None:
             drafted = tree.beliefs[tree.num_sure + 1 :]
             session.width.observe(sum(drafted), sum(node > tree.num_sure for node in path))
         sequence.keep(path)
         return going
 
-    def _propose(self, sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, _Tree]:
+    def _propose(self, sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, _Tree | None]:
+        """Return the tree to check, or None where nothing is drafted."""
         budget = self._budget(sequence)
         prune = getattr(sequence.matcher, "prune", None)
         width = None if prune is None else getattr(session, "width", None)
@@ -105,14 +110,18 @@ class Lookahead:
             proposed = session.propose(OVERPROPOSE * budget, floor=width.floor * (BEHIND_FORCED if forced else 1))
         else:
             proposed = session.propose(budget if prune is None else OVERPROPOSE * budget)
+        if not forced and isinstance(proposed, DraftTree) and proposed.num_nodes == 1:
+            return None
         tree = _checked(proposed, sequence)
         logprobs = None
         if prune is not None and len(tree.token_ids) > 1:
             pruned = prune(_draft_tree(proposed, tree), budget)
             tree, logprobs = _Tree(*tree_lists(pruned)), pruned.logprobs
-        if width is None:
-            return _merged(forced, tree, budget) if forced or len(tree.token_ids) > budget + 1 else tree
-        return _paying(_merged(forced, _with_beliefs(tree, logprobs), budget), len(forced), width)
+        if width is not None:
+            tree = _paying(_merged(forced, _with_beliefs(tree, logprobs), budget), len(forced), width)
+        elif forced or len(tree.token_ids) > budget + 1:
+            tree = _merged(forced, tree, budget)
+        return tree if len(tree.token_ids) > 1 else None
 
     def _budget(self, sequence: Sequence) -> int:
         """Return how many nodes may be drafted: none for a model that takes one token at a time, none behind the last token."""
@@ -140,28 +149,46 @@ class _Tree:
     num_sure: int = 0
 
 
+def _bare_step(sequence: Sequence, session: Any) -> Generator[tuple[str, Growth], Logits, bool]:
+    """Take one token, as plain decoding does; the drafter learns what that costs, and that nothing was drafted."""
+    watch = _watch_of(sequence, session)
+    last = sequence.last_token_id
+    logits = yield "target", Growth([last], [-1])
+    if watch is not None:
+        watch.tell(0)
+    sequence.stats.num_drafts += 1
+    going = sequence.take(sequence.choose(logits[0]))
+    _show(session, [last], logits, [0])
+    if hasattr(sequence.matcher, "prune") and getattr(session, "width", None) is not None:
+        session.width.observe(0.0, 0)
+    sequence.keep([0])
+    return going
+
+
 class _Watch:
     """What a forward costs, for a drafter that learns it: only where the row ran alone is it the cost of its own nodes."""
 
-    __slots__ = ("_before", "_sequence")
+    __slots__ = ("_before", "_learned", "_sequence")
 
-    def __init__(self, sequence: Sequence) -> None:
-        self._sequence = sequence
+    def __init__(self, sequence: Sequence, learned: LearnedCost) -> None:
+        self._sequence, self._learned = sequence, learned
         self._before = self._spent()
 
     def _spent(self) -> tuple[int, int, float]:
         context = self._sequence.contexts["target"]
         return context.num_forwards, context.num_positions, self._sequence.stats.model_seconds
 
-    def tell(self, session: Any, num_drafted: int) -> None:
-        """Tell the session's cost of the forward that has just been run."""
-        learned = getattr(getattr(session, "width", None), "learned", None)
-        if learned is None:
-            return
+    def tell(self, num_drafted: int) -> None:
+        """Tell what the forward cost that has just been run."""
         forwards, positions, seconds = (now - then for now, then in zip(self._spent(), self._before, strict=True))
         if forwards == 1 and positions == num_drafted + 1:
             length = len(self._sequence.prompt_ids) + len(self._sequence.token_ids)
-            learned.observe(length, num_drafted, seconds)
+            self._learned.observe(length, num_drafted, seconds)
+
+
+def _watch_of(sequence: Sequence, session: Any) -> _Watch | None:
+    learned = getattr(getattr(session, "width", None), "learned", None)
+    return None if learned is None else _Watch(sequence, learned)
 
 
 class _NoDrafts:
@@ -186,7 +213,7 @@ def _walk(sequence: Sequence, tree: _Tree, logits: Logits) -> tuple[bool, list[i
     logits: [num_nodes, vocab], row i behind node i of the tree.
     """
     sequence.stats.num_drafts += 1
-    if len(tree.token_ids) == 1:  # nothing was drafted
+    if len(tree.token_ids) == 1:  # nothing stands behind the prompt
         return sequence.take(sequence.choose(logits[0], 0)), [0]
     children = {}
     for node in range(len(tree.token_ids) - 1, 0, -1):  # backwards, so that the first of equal siblings stands
@@ -263,12 +290,12 @@ def _paying(tree: _Tree, num_sure: int, width: Any) -> _Tree:
     return _Tree([tree.token_ids[node] for node in kept], parents, [beliefs[node] for node in kept], min(num_sure, size))
 
 
-def _show(session: Any, tree: _Tree, path: list[int], logits: Logits) -> None:
+def _show(session: Any, token_ids: list[int], logits: Logits, path: list[int]) -> None:
     """Let a drafter that wants to see logits see those of the confirmed path: what stands behind wrong nodes costs as much to
-    read and is asked for less often."""
+    read and is asked for less often. token_ids: of the path's nodes."""
     observe = getattr(session, "observe", None)
     if observe is not None:
-        observe([tree.token_ids[node] for node in path], logits[path])
+        observe(token_ids, logits[path])
 
 
 def tree_lists(tree: Any) -> tuple[list[int], list[int]]:

@@ -6,7 +6,6 @@ what is left can be weighed, and this does it; also for drafters that are not na
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 __all__ = ["LearnedCost", "Width", "check_cost"]
@@ -21,6 +20,7 @@ MIN_PLAIN = 4
 MIN_DRAFTED = 2.0  # drafted forwards that it takes to believe them
 PRIOR_WIDTHS = (1, 4, 16)  # the cost that was given counts like half a forward of each of these widths
 PRIOR_WEIGHT = 0.5
+_SHORTEST = (FIRST_LENGTH - 1).bit_length()
 PLAIN_DECAY = 0.998  # what was learned fades while nothing is drafted, so that drafting is tried again
 CLIP = 1.0  # a forward counts as at most so much dearer or cheaper than expected, in plain ones or in what was expected
 
@@ -49,15 +49,19 @@ class LearnedCost:
     def at(self, length: int) -> tuple[float, float]:
         """Return (width_cost, setup_cost) behind `length` tokens."""
         wanted = _bucket(length)
-        known = [bucket for bucket, data in self._lengths.items() if bucket <= wanted and data.weight >= MIN_DRAFTED]
-        return self._lengths[max(known)].line if known else (self.width_cost, self.setup_cost)
+        for bucket in range(wanted, _SHORTEST - 1, -1):
+            known = self._lengths.get(bucket)
+            if known is not None and known.weight >= MIN_DRAFTED:
+                return known.line()
+        return self.width_cost, self.setup_cost
 
     def observe(self, length: int, width: int, seconds: float) -> None:
         """Learn from a forward over `width` drafted nodes, or none, behind `length` tokens."""
         bucket = _bucket(length)
-        if bucket not in self._lengths:
-            self._lengths[bucket] = _Length(self.at(length))
-        self._lengths[bucket].observe(width, seconds)
+        known = self._lengths.get(bucket)
+        if known is None:
+            known = self._lengths[bucket] = _Length(self.at(length))
+        known.observe(width, seconds)
 
 
 def _bucket(length: int) -> int:
@@ -68,10 +72,13 @@ class _Length:
     """The forwards behind one length of context."""
 
     def __init__(self, prior: tuple[float, float]) -> None:
-        self.line = self._prior = prior
+        self._line: tuple[float, float] | None = prior  # None: not up to date
         self._plain: list[float] = []
         self._median = 0.0
         self._sums = [0.0] * 5  # of 1, w, w * w, y, w * y; y: what drafting cost more than a plain forward
+        cost, setup = prior
+        terms = [_terms(width, setup + cost * width) for width in PRIOR_WIDTHS]
+        self._prior = [PRIOR_WEIGHT * sum(column) for column in zip(*terms, strict=True)]
 
     @property
     def weight(self) -> float:
@@ -79,35 +86,45 @@ class _Length:
         return self._sums[0]
 
     def observe(self, width: int, seconds: float) -> None:
-        decay = DECAY if width else PLAIN_DECAY
-        self._sums = [total * decay for total in self._sums]
         if not width:
-            self._plain = [*self._plain[1 - NUM_PLAIN :], seconds]
+            self._plain.append(seconds)
+            del self._plain[:-NUM_PLAIN]
             self._median = sorted(self._plain)[len(self._plain) // 2]
+            self._add(PLAIN_DECAY, _NO_TERMS)
         elif len(self._plain) >= MIN_PLAIN and self._median > 0:
-            cost, setup = self.line
+            cost, setup = self.line()
             expected = setup + cost * width
             margin = CLIP * max(1.0, expected)
             extra = min(max(seconds / self._median - 1.0, expected - margin), expected + margin)
-            for place, value in enumerate((1.0, width, width * width, extra, width * extra)):
-                self._sums[place] += value
-        self.line = self._fitted()
+            self._add(DECAY, _terms(width, extra))
 
-    def _fitted(self) -> tuple[float, float]:
-        """Return the line closest to the forwards and the prior ones, neither number below 0."""
-        cost, setup = self._prior
-        sums = list(self._sums)
-        for width in PRIOR_WIDTHS:
-            extra = setup + cost * width
-            for place, value in enumerate((1.0, width, width * width, extra, width * extra)):
-                sums[place] += PRIOR_WEIGHT * value
-        ones, widths, squares, extras, products = sums
-        slope = (ones * products - widths * extras) / (ones * squares - widths * widths)
-        if slope <= 0.0:
-            return 0.0, max(0.0, extras / ones)
-        if extras < slope * widths:  # through the origin
-            return max(0.0, products / squares), 0.0
-        return slope, (extras - slope * widths) / ones
+    def _add(self, decay: float, terms: tuple[float, ...]) -> None:
+        if self._sums[0] or terms is not _NO_TERMS:
+            self._sums = [total * decay + term for total, term in zip(self._sums, terms, strict=True)]
+            self._line = None
+
+    def line(self) -> tuple[float, float]:
+        """Return the line closest to the forwards and the prior ones as (a, b), neither below 0."""
+        if self._line is None:
+            self._line = _fitted([total + prior for total, prior in zip(self._sums, self._prior, strict=True)])
+        return self._line
+
+
+_NO_TERMS = (0.0,) * 5
+
+
+def _terms(width: int, extra: float) -> tuple[float, ...]:
+    return 1.0, width, width * width, extra, width * extra
+
+
+def _fitted(sums: list[float]) -> tuple[float, float]:
+    ones, widths, squares, extras, products = sums
+    slope = (ones * products - widths * extras) / (ones * squares - widths * widths)
+    if slope <= 0.0:
+        return 0.0, max(0.0, extras / ones)
+    if extras < slope * widths:  # through the origin
+        return max(0.0, products / squares), 0.0
+    return slope, (extras - slope * widths) / ones
 
 
 class Width:
@@ -129,7 +146,8 @@ class Width:
         """Return this choice with the costs behind `length` tokens; both learn from the same drafts."""
         if self.learned is None:
             return self
-        here = copy.copy(self)
+        here = object.__new__(Width)
+        here.learned, here._record = self.learned, self._record
         here.cost, here.setup = self.learned.at(length)
         return here
 
