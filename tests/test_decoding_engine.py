@@ -82,6 +82,7 @@ def four_letters(prefix):
         {},
         {"top_k": 5, "repetition_penalty": 1.3, "no_repeat_ngram_size": 2},
         {"top_p": 0.8, "min_p": 0.01, "presence_penalty": 1.0},
+        {"bad_words_ids": ((12,), (14, 16), (20, 22, 24)), "logit_bias": {30: 4.0}, "repetition_penalty": 1.2, "top_k": 20},
     ],
 )
 def test_drafts_do_not_change_the_text(temperature, grammar, sampling) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 from helpers.oracle import Drafts
 from helpers.oracle_model import OracleModel
 from penstock import Generator, PenstockError, RetrievalIndex, Sampling, TokenizerInfo
-from penstock.decoding import Lookahead, lookahead
+from penstock.decoding import Lookahead
+from penstock.decoding.draft_model import ModelDrafter
+from penstock.decoding.drafter import tell
 from penstock.drafting import RetrievalDrafter
 from penstock.errors import GenerationError
 from penstock.models.model import Model
@@ -18,7 +21,7 @@ STOP = 1
 
 @pytest.fixture(autouse=True)
 def nothing_told():
-    lookahead._tell.cache_clear()
+    tell.cache_clear()
 
 
 @pytest.mark.parametrize("foreign", [50, 131_000, 2**31 - 1, -1])
@@ -111,3 +114,31 @@ def test_a_model_gets_what_it_takes(level) -> None:
         found = Generator(one_at_a_time(level), strategy=Lookahead(drafter)).run("abab", max_tokens=40, sampling=sampling)
         assert found.token_ids == expected.token_ids
         assert (found.stats.num_draft_tokens > 0) <= (level == "chain")
+
+
+def unlike(kind: str) -> OracleModel:
+    """A draft model of the same tokenizer with a smaller head, or with logits that are no numbers."""
+    draft = OracleModel()
+    make = draft.new_context
+
+    def context():
+        made = make()
+        if kind == "smaller head":
+            made.vocab_size = 30
+        else:
+            made.logits_of = lambda prefix: np.full(50, np.nan, dtype=np.float32)
+        return made
+
+    draft.new_context = context
+    return draft
+
+
+@pytest.mark.parametrize("kind", ["smaller head", "nan"])
+def test_a_draft_model_that_cannot_follow_leaves_the_text_alone(kind, caplog) -> None:
+    model, sampling = OracleModel(), Sampling(temperature=1.0, seed=3, logit_bias={STOP: -1e9})
+    expected = Generator(model, drafter=None).run("ab", max_tokens=20, sampling=sampling)
+    assert max(expected.token_ids) >= 30
+    with caplog.at_level(logging.WARNING, logger="penstock"):
+        found = Generator(model, drafter=ModelDrafter(unlike(kind))).run("ab", max_tokens=20, sampling=sampling)
+    assert found.token_ids == expected.token_ids
+    assert [record.getMessage().count("not drafted") for record in caplog.records] == [1]

@@ -211,3 +211,21 @@ def test_the_grammar_drafter_proposes_nothing_of_its_own():
     assert session.propose(8).tolist() == ([7], [-1])
     with pytest.raises(ValueError, match="no token to continue"):
         GrammarDrafter().start([]).propose(1)
+
+
+@pytest.mark.parametrize(("costs", "most"), [((0.09, 0.12), 7), ((0.025, 0.17), 6), ((0.005, 0.05), 4)])
+def test_one_short_text_in_the_store_is_worth_drafts(costs, most) -> None:
+    """A match of one token in a single earlier text is a weak hint; those that follow it make it certain."""
+    index, text = core.RetrievalIndex(), list(range(100, 112))
+    index.insert(text)
+    request, written, num_forwards = index.start([1, 2, 3]), 0, 0
+    while written < len(text):
+        tree = request.propose(16, width_cost=costs[0], setup_cost=costs[1])
+        children = {(parent, token): node for node, (token, parent) in enumerate(zip(*tree.tolist(), strict=True)) if node}
+        node, begin = 0, written
+        while node is not None and written < len(text):
+            node = children.get((node, text[written]))
+            written += 1
+        request.extend(text[begin:written])
+        num_forwards += 1
+    assert num_forwards <= most

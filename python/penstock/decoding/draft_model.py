@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from penstock.decoding.context import Growth, Logits
+from penstock.decoding.drafter import tell
 from penstock.decoding.sampling import SamplingState, choose
 from penstock.decoding.sequence import Sequence
-from penstock.errors import DeadEndError
+from penstock.errors import DeadEndError, GenerationError
 
 __all__ = ["ModelDrafter"]
 
@@ -63,7 +64,10 @@ class _Session:
         limit = self._drafter.model.max_positions
         room = budget if limit is None else min(budget, limit - len(written))
         drafts: list[int] = []
-        if room > 0:
+        vocab_size = sequence.contexts["draft"].vocab_size
+        if room > 0 and max(written[self._num_cached :]) >= vocab_size:
+            tell(f"the draft model has `{vocab_size}` tokens, fewer than the text uses")
+        elif room > 0:
             self._settle(sequence, written)
             drafts = yield from self._draft(sequence, written, min(room, self._drafter.num_tokens))
         return [written[-1], *drafts], list(range(-1, len(drafts)))
@@ -111,6 +115,11 @@ def _choice(logits: Any, matcher: Any, num_mask_words: int, state: SamplingState
     try:
         token = choose(logits, bitmask, state)
     except DeadEndError:
+        return None
+    except GenerationError as error:
+        if error.code != "logits_not_finite":
+            raise
+        tell("the draft model's logits hold `nan`")
         return None
     if matcher is not None and not matcher.accept_token(token):
         return None

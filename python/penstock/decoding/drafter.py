@@ -5,12 +5,22 @@ Drafts never change the output: a wrong one costs a wider forward, nothing else.
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from penstock.decoding.sampling import GumbelNoise
 
-__all__ = ["DraftSession", "Drafter", "Tree"]
+__all__ = ["DraftSession", "Drafter", "Tree", "tell"]
+
+_log = logging.getLogger("penstock")
+
+
+@functools.lru_cache(maxsize=64)
+def tell(message: str) -> None:
+    """Log a warning about drafts, once."""
+    _log.warning("%s; such steps are not drafted", message)
 
 
 class Tree(Protocol):

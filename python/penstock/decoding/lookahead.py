@@ -10,8 +10,6 @@ arXiv 2312.12728; sampling by shared noise: arXiv 2408.07978.)
 
 from __future__ import annotations
 
-import functools
-import logging
 import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -19,14 +17,12 @@ from typing import Any
 
 from penstock._core import DraftTree
 from penstock.decoding.context import Growth, Logits
-from penstock.decoding.drafter import Drafter
+from penstock.decoding.drafter import Drafter, tell
 from penstock.decoding.sequence import Sequence
 from penstock.decoding.width import LearnedCost
 from penstock.errors import GenerationError
 
 __all__ = ["Lookahead"]
-
-_log = logging.getLogger("penstock")
 
 BEHIND_FORCED = 0.1  # what stands behind forced text is as likely as the drafter finds both; the text is certain
 OVERPROPOSE = 4  # drafts asked for, per node of the budget, where a grammar will drop the illegal ones
@@ -327,14 +323,8 @@ def _checked(proposed: Any, sequence: Sequence) -> _Tree:
     if problem:
         raise GenerationError(f"the drafter proposed {problem}; a `DraftTree` says what is allowed", code="draft_invalid")
     if not 0 <= min(token_ids) <= max(token_ids) < vocab_size:
-        _tell(
+        tell(
             f"a drafter proposes tokens outside the model's vocabulary of `{vocab_size}`, perhaps from another model's outputs"
         )
         return _Tree(token_ids[:1], parents[:1])
     return _Tree(token_ids, parents)
-
-
-@functools.lru_cache(maxsize=64)
-def _tell(message: str) -> None:
-    """Log a warning, once."""
-    _log.warning("%s; such steps are not drafted", message)
