@@ -45,6 +45,6 @@ def test_a_wrong_engine_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_broken_texts() -> None:
-    counts = importlib.import_module("broken_texts").fuzz(600, seed=78, progress=False)
+    counts = importlib.import_module("broken_texts").fuzz(900, seed=78, progress=False)
     assert {kind.split(":")[0] for kind in counts} - {"captures"} == set(importlib.import_module("broken_texts").FRONT_ENDS)
     assert sum(count for kind, count in counts.items() if kind.endswith(": compiled")) > 60

@@ -69,6 +69,13 @@ def test_every_schema_of_a_tag_is_told_at_its_place() -> None:
     assert {"minLength", "maxLength"} <= {keyword for _, keyword in error.conflict}
 
 
+@pytest.mark.parametrize("tag", [[], 3, None, [{"type": "structural_tag"}]])
+def test_what_is_no_tag_at_all(tag: object) -> None:
+    error = caught(penstock.GrammarSyntaxError, penstock.Grammar.from_structural_tag, tag)
+    assert error.code == "tag_syntax"
+    assert str(error).endswith("pass a dict, JSON text or a model with `model_dump`")
+
+
 def test_a_broken_pattern() -> None:
     with pytest.raises(penstock.GrammarSyntaxError):
         penstock.Grammar.from_regex("(a")

@@ -141,6 +141,16 @@ def test_what_keywords_of_python_cannot_say_is_refused(parameters: dict[str, Any
     assert caught.value.code == "unsupported_tool"
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"properties": []}, {"properties": {"a": True}, "required": "a"}, {"required": {"a": True}}]
+)
+def test_parameters_that_are_no_schema_are_refused_as_python_s_keywords(parameters: dict[str, Any]) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
+    with pytest.raises(penstock.GrammarSyntaxError) as caught:
+        structural_tag(tools, family="llama4")
+    assert caught.value.code == "tool_syntax"
+
+
 def test_keywords_of_python_keep_references() -> None:
     parameters = {
         "$defs": {"color": {"enum": ["red", "blue"]}},
@@ -166,6 +176,13 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
         ([{"type": "function", "function": {"name": "f", "parameters": []}}], "auto", "tool_syntax", "/tools/0"),
         ([{"type": "web_search"}], "auto", "unsupported_tool", "/tools/0"),
         ([{"type": "custom", "name": "c", "format": {"type": "yaml"}}], "auto", "unsupported_tool", "/tools/0"),
+        (None, "auto", "tool_syntax", "/tools"),
+        ({"name": "f"}, "auto", "tool_syntax", "/tools"),
+        ([{"type": "custom", "name": "c", "format": "text"}], "auto", "tool_syntax", "/tools/0"),
+        ([{"type": "custom", "name": "c", "format": {"type": "grammar", "grammar": []}}], "auto", "tool_syntax", "/tools/0"),
+        ([FUNCTION], {"type": "allowed_tools", "tools": {"name": "f"}}, "tool_choice", "/tool_choice"),
+        ([FUNCTION], {"type": "allowed_tools", "tools": ["f"]}, "tool_choice", "/tool_choice"),
+        ([FUNCTION], {"type": []}, "tool_choice", "/tool_choice"),
         ([], "required", "tool_choice", "/tool_choice"),
         ([FUNCTION], {"type": "function", "function": {"name": "g"}}, "tool_choice", "/tool_choice"),
         ([FUNCTION], "sometimes", "tool_choice", "/tool_choice"),

@@ -155,3 +155,9 @@ def test_several_functions_are_chosen_by_name() -> None:
 def test_calls_need_functions_with_names(functions: Any) -> None:
     with pytest.raises(ValueError, match="no functions"):
         Call(*functions)
+
+
+@pytest.mark.parametrize("t", [(list, [int]), dict[str], Literal[list[int]], list["Nowhere"], -1], ids=str)  # noqa: F821
+def test_what_pydantic_stumbles_over_is_refused_with_a_way_out(t: Any) -> None:
+    with pytest.raises(TypeError, match=r"is no output type: .*; use a type that JSON can hold\Z"):
+        json_schema_of(t)

@@ -31,10 +31,13 @@ def schema_and_parser(output_type: Any) -> tuple[dict[str, Any], Callable[[str],
     except _RefusedError as error:
         place = f"{name}{error.place}"
         raise TypeError(f"`{error.what}` at `{place}` is no output type: {error.reason}") from error
-    except pydantic.errors.PydanticUserError as error:
-        if error.code == "typed-dict-version":  # before Python 3.12, Pydantic takes typing_extensions' TypedDict only
+    except (pydantic.errors.PydanticUserError, TypeError, NameError, ValueError) as error:  # all of these it raises for types
+        if getattr(error, "code", "") == "typed-dict-version":  # before Python 3.12 it takes typing_extensions' TypedDict only
             return None
-        raise TypeError(f"`{_unknown(output_type) or name}` is no output type: {error}") from error
+        reason = str(error).partition("\n")[0].rstrip(".").replace("; ", ", ")
+        raise TypeError(
+            f"`{_unknown(output_type) or name}` is no output type: {reason}; use a type that JSON can hold"
+        ) from error
     return schema, lambda written: adapter.validate_json(text.exact_integers(written))
 
 

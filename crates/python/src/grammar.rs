@@ -131,6 +131,11 @@ fn tag_value(tag: &Bound<'_, PyAny>) -> PyResult<serde_json::Value> {
     if tag.is_instance_of::<PyDict>() {
         return json_value::from_object(tag);
     }
+    if !tag.hasattr("model_dump")? {
+        let kind = tag.get_type().name()?;
+        let message = format!("a `{kind}` is no structural tag; pass a dict, JSON text or a model with `model_dump`");
+        return Err(errors::raise("GrammarSyntaxError", message, "tag_syntax", |_| Ok(())));
+    }
     let known = PyDict::new(tag.py());
     known.set_item("by_alias", true)?;
     json_value::from_object(&tag.call_method("model_dump", (), Some(&known))?)

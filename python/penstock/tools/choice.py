@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,6 +37,8 @@ def read_tools(tools: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
 
     Raises GrammarSyntaxError (`tool_syntax`) and UnsupportedFeatureError, the JSON pointer of the tool in `location`.
     """
+    if isinstance(tools, (str, Mapping)) or not isinstance(tools, Iterable):
+        raise _wrong(f"`{tools}` is no list of tools; pass a list of dicts, as OpenAI's interfaces take them", "/tools")
     found = tuple(_read_tool(tool, f"/tools/{i}") for i, tool in enumerate(tools))
     names = [tool.name for tool in found]
     for i, name in enumerate(names):
@@ -67,9 +69,11 @@ def _read_tool(tool: Any, place: str) -> Tool:
     return Tool(name, dict(parameters) if isinstance(parameters, Mapping) else parameters)
 
 
-def _custom_format(format: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _custom_format(format: Any, place: str) -> dict[str, Any]:
     """The input of a custom tool as a format of structural tags."""
-    grammar = format.get("grammar", format)
+    grammar = format.get("grammar", format) if isinstance(format, Mapping) else None
+    if not isinstance(grammar, Mapping):
+        raise _wrong(f"`{format}` is no format of a custom tool; pass a dict with a `type`", place)
     if format.get("type") == "text":
         return {"type": "any_text"}
     if format.get("type") == "grammar" and grammar.get("syntax") == "regex":
@@ -88,7 +92,10 @@ def choose(tools: tuple[Tool, ...], tool_choice: Any) -> Choice:
         tool_choice = "auto"
     if isinstance(tool_choice, Mapping) and tool_choice.get("type") == "allowed_tools":
         allowed = tool_choice.get("allowed_tools", tool_choice)
-        names = [_named(one) for one in allowed.get("tools", ())]
+        listed = allowed.get("tools", ()) if isinstance(allowed, Mapping) else None
+        if not isinstance(listed, (list, tuple)):
+            raise _wrong(f"`{allowed}` lists no tools; write the allowed ones as a list in `tools`", "/tool_choice")
+        names = [_named(one) for one in listed]
         tools, tool_choice = tuple(_find(tools, name) for name in names), allowed.get("mode", "auto")
     elif isinstance(tool_choice, Mapping):
         return Choice((_find(tools, _named(tool_choice)),), "named")
@@ -101,8 +108,9 @@ def choose(tools: tuple[Tool, ...], tool_choice: Any) -> Choice:
     return Choice(() if tool_choice == "none" else tools, tool_choice)
 
 
-def _named(choice: Mapping[str, Any]) -> Any:
-    fields = choice.get(choice.get("type", "function"), choice)
+def _named(choice: Any) -> Any:
+    kind = choice.get("type", "function") if isinstance(choice, Mapping) else None
+    fields = choice.get(kind, choice) if isinstance(kind, str) else choice
     return fields.get("name") if isinstance(fields, Mapping) else None
 
 

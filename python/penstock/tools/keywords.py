@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.errors import UnsupportedFeatureError
+from penstock.errors import GrammarSyntaxError, UnsupportedFeatureError
 
 __all__ = ["keyword_arguments"]
 
@@ -38,7 +38,14 @@ def keyword_arguments(schema: Any, tool: str) -> Format:
     """
     fields = schema if isinstance(schema, Mapping) else {}
     refused = sorted(set(fields) - _PLAIN)
-    properties, required = fields.get("properties", {}), set(fields.get("required", ()))
+    properties, listed = fields.get("properties", {}), fields.get("required", ())
+    for keyword, value, kind in (("properties", properties, Mapping), ("required", listed, (list, tuple))):
+        if not isinstance(value, kind):
+            raise GrammarSyntaxError(
+                f"`{keyword}` in the parameters of `{tool}` cannot be `{value}`; correct its value or remove it",
+                code="tool_syntax",
+            )
+    required = {str(name) for name in listed}
     refused += [name for name in properties if not name.isidentifier()] + sorted(required - set(properties))
     if refused:
         raise UnsupportedFeatureError(
