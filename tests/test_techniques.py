@@ -33,6 +33,10 @@ SCHEMAS = (
         "additionalProperties": {"type": "integer"},
     },
     {"type": "array", "items": {"type": "string", "pattern": "^[a-h ]+$", "maxLength": 5}, "minItems": 1},
+    {"type": "array", "items": {"type": "string", "pattern": "^[a-j]{2,5}$", "minLength": 3}, "minItems": 1},
+    {"type": "array", "items": {"type": "string", "pattern": "^([a-h]+ ){0,2}[a-h]+$", "minLength": 4, "maxLength": 9}},
+    {"type": "array", "items": {"type": "string", "pattern": "^[a-h](ab|[ c-h]{0,6})$"}, "minItems": 1},
+    {"type": "array", "items": {"type": "string", "minLength": 2, "maxLength": 4}, "minItems": 1},
     {"type": "object", "patternProperties": {"^a": {"type": "string", "maxLength": 3}, "b$": {"minLength": 2}}},
     {"type": "object", "properties": {"a": {"type": "object"}}, "propertyNames": {"pattern": "^[a-d]{1,3}$"}},
     {"type": "object", "oneOf": [{"patternProperties": {"^a": False}}, {"minProperties": 2}]},
@@ -109,6 +113,20 @@ def test_masks_of_real_grammars_are_the_same(name: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_masks_of_schemas_are_the_same(number: int, seed: int) -> None:
     check(penstock.Grammar.from_json_schema(SCHEMAS[number]), seed, num_steps=30)
+
+
+@pytest.mark.parametrize("first", ["open", "bounded"])
+def test_a_bound_that_no_token_reaches_still_tells_texts_apart(first: str) -> None:
+    """A text of 41 characters must begin with `b`, a longer one can be pairs of `a`: no mask serves both strings."""
+    string = {"pattern": "^b?(aa)*$", "type": "string", "minLength": 41}
+    schema = {"type": "object", "properties": {"open": string, "bounded": {**string, "maxLength": 41}}}
+    compiled = penstock.GrammarCompiler(INFO).compile_json_schema(schema)
+    for name in (first, "open", "bounded"):
+        matcher = penstock.Matcher(compiled)
+        assert matcher.accept_bytes(f'{{"{name}":"'.encode())
+        allowed = mask_of(matcher, VOCABULARY.size)
+        assert allowed == accepted_alone(matcher, range(VOCABULARY.size))
+        assert (ord("a") in allowed) == (name == "open")
 
 
 def test_a_technique_that_is_none_is_named() -> None:

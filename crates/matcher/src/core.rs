@@ -168,6 +168,15 @@ impl PartLists {
     }
 }
 
+/// What characters of some kinds do to a term.
+#[derive(Clone, Copy, Debug)]
+pub struct Survived {
+    /// So many of them never kill it.
+    pub length: u32,
+    /// What is left then has texts of every length from here on; [`penstock_automata::INFINITE`] if that is not known.
+    pub solid: u32,
+}
+
 /// The shared part of a compiled grammar.
 pub struct Core {
     /// Schemas, and the arena of all terms.
@@ -192,6 +201,8 @@ pub struct Core {
     pub techniques: Techniques,
     /// The rules whose tokens are counted.
     pub budgets: Budgets,
+    /// What characters of some kinds do to terms, by term and kinds; see `dense.rs`.
+    pub survival: FxHashMap<(RegexId, u16), Survived>,
     first_bytes: FxHashMap<RegexId, ByteSet>,
     strides: FxHashMap<RegexId, Stride>,
     externals: FxHashMap<RegexId, Arc<[(u32, RegexId)]>>,
@@ -224,6 +235,7 @@ impl Core {
             max_nesting: MAX_NESTING,
             techniques: Techniques::ALL,
             budgets: Budgets::default(),
+            survival: FxHashMap::default(),
             first_bytes: FxHashMap::default(),
             strides: FxHashMap::default(),
             externals: FxHashMap::default(),
@@ -394,6 +406,7 @@ impl Core {
         self.schemas.memory_usage()
             + self.first_bytes.len() * 48
             + self.strides.len() * 40
+            + self.survival.len() * 20
             + self.parts.memory_usage()
             + self.name_states.memory_usage()
             + self.paths.memory_usage()

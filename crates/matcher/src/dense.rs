@@ -8,12 +8,12 @@
 //! decoded characters; those that leave the string are judged by their rest, once.
 use crate::chars::{CharNode, CharTrie};
 use crate::control::{Config, Control, Key, Text};
-
+use crate::core::Survived;
 use crate::run::Frontier;
 use crate::stack::{Frame, FrameId};
 use crate::techniques::Technique;
 use crate::text::Partial;
-use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS};
+use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS, MAX_LENGTH_BITMAP};
 use crate::walk::{is_wide, Base, Guard, Walk};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
 use penstock_schema::{AskId, RecordId, Verdicts};
@@ -37,9 +37,6 @@ struct NameRests {
     /// What the names of a class start, in the object in whose name the walk began.
     by_class: FxHashMap<u32, Option<Started>>,
 }
-
-/// How many characters of some kinds a term survives, by term and kinds.
-type Survival = FxHashMap<(RegexId, u16), u32>;
 
 impl Walk<'_, '_> {
     /// Whether `config` reads text so freely that slices pay.
@@ -75,17 +72,16 @@ impl Walk<'_, '_> {
             };
             self.trie(&vocabulary.trie, declared)?;
         }
-        let mut survival = Survival::default();
         for (i, slice) in vocabulary
             .slices
             .iter()
             .enumerate()
             .filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0)
         {
-            if self.survives(&mut survival, key.others, slice.kinds, slice.longest)? {
+            if self.takes_slice(key.others, slice, FREE)? {
                 self.found.bases.push(Base::Slice(i as u32));
             } else {
-                self.walk_slice(slice, key.others, FREE, &mut survival)?;
+                self.walk_slice(slice, key.others, FREE)?;
             }
         }
         self.walk_names(key, config.frame)
@@ -170,19 +166,18 @@ impl Walk<'_, '_> {
     /// are taken by the goal alone; what may follow the closing quote depends on the verdicts.
     fn dense_text(&mut self, text: Text, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
-        let mut survival = Survival::default();
         for (i, slice) in vocabulary
             .slices
             .iter()
             .enumerate()
             .filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0)
         {
-            let needed = self.run.core.schemas.regexes.max_min_length(text.goal);
-            let roomy = text.max == INFINITE || text.max >= slice.longest.saturating_add(needed);
-            if roomy && text.min <= 1 && self.survives(&mut survival, text.goal, slice.kinds, slice.longest)? {
+            if self.takes_slice(text.goal, slice, (text.min, text.max))? {
                 self.found.bases.push(Base::Slice(i as u32));
+            } else if self.takes_slice_up_to(text.goal, slice, text.max)? {
+                self.slice_up_to(i, text.max);
             } else {
-                self.walk_slice(slice, text.goal, (text.min, text.max), &mut survival)?;
+                self.walk_slice(slice, text.goal, (text.min, text.max))?;
             }
         }
         self.walk_in_strings(text, config.frame)
@@ -196,8 +191,41 @@ impl Walk<'_, '_> {
         Ok(self.rests(ended.configs)?.into_iter().collect())
     }
 
+    /// Whether `term` takes all tokens of a slice, with `length` characters to come at least and at most.
+    fn takes_slice(&mut self, term: RegexId, slice: &Slice, length: (u32, u32)) -> Result<bool, Limit> {
+        let after = |length: (u32, u32)| (length.0.saturating_sub(1), length.1);
+        if self.survives_within(term, slice.kinds, slice.longest, after(length))? {
+            return Ok(true);
+        }
+        if slice.tail_kinds == slice.kinds {
+            return Ok(false);
+        }
+        let Some(length) = shorter(length) else { return Ok(false) };
+        let target = self.run.core.regexes().live_row_ref(term)?.target(u32::from(b' '));
+        Ok(target != RegexId::NEVER && self.survives_within(target, slice.tail_kinds, slice.longest - 1, after(length))?)
+    }
+
+    /// Whether `term` takes the tokens of a slice that are no longer than `max`, whatever length must come at least.
+    fn takes_slice_up_to(&mut self, term: RegexId, slice: &Slice, max: u32) -> Result<bool, Limit> {
+        if max == 0 || max >= slice.longest {
+            return Ok(false);
+        }
+        let survived = self.survived(term, slice.kinds)?;
+        Ok(survived.length >= max && survived.solid == 0)
+    }
+
+    fn slice_up_to(&mut self, i: usize, max: u32) {
+        if max as usize <= MAX_LENGTH_BITMAP {
+            return self.found.bases.push(Base::SliceUpTo(i as u32, max as u16));
+        }
+        let long = &self.vocabulary.slices[i].long;
+        let fits = long.partition_point(|token| u32::from(token.0) <= max);
+        self.found.bases.push(Base::Slice(i as u32));
+        self.found.removed.extend(long[fits..].iter().map(|token| token.1));
+    }
+
     /// The tokens of a slice that `term` can read, with `length` characters to come at least and at most.
-    fn walk_slice(&mut self, slice: &Slice, term: RegexId, length: (u32, u32), survival: &mut Survival) -> Result<(), Limit> {
+    fn walk_slice(&mut self, slice: &Slice, term: RegexId, length: (u32, u32)) -> Result<(), Limit> {
         let trie = &slice.trie;
         let mut todo: Vec<(&CharNode, RegexId, (u32, u32))> = vec![(trie.root(), term, length)];
         let mut live = Vec::new();
@@ -206,7 +234,8 @@ impl Walk<'_, '_> {
             let Some(length) = shorter(length) else { continue };
             self.live_children(trie, node, state, length, &mut live)?;
             for &(child, target) in &live {
-                if child.count > 0 && length.0 <= 1 && self.takes_subtree(child, target, length.1, slice.kinds, survival)? {
+                let left = (length.0.saturating_sub(1), length.1);
+                if child.count > 0 && self.survives_within(target, slice.tail_kinds, child.height, left)? {
                     self.found.add(trie.items_below(child).iter().map(|item| item.token), None);
                 } else {
                     todo.push((child, target, length));
@@ -216,17 +245,22 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn takes_subtree(
-        &mut self,
-        node: &CharNode,
-        state: RegexId,
-        max: u32,
-        kinds: u16,
-        survival: &mut Survival,
-    ) -> Result<bool, Limit> {
-        let needed = self.run.core.schemas.regexes.max_min_length(state);
-        let roomy = max == INFINITE || max >= node.height.saturating_add(needed);
-        Ok(roomy && self.survives(survival, state, kinds, node.height)?)
+    /// Whether no text over `kinds` of at most `longest` characters kills `term`, where after the first character `length.0`
+    /// characters must come at least, and `length.1` may come at most.
+    fn survives_within(&mut self, term: RegexId, kinds: u16, longest: u32, length: (u32, u32)) -> Result<bool, Limit> {
+        let room = match length.1 {
+            INFINITE => INFINITE,
+            max => match max.checked_sub(longest) {
+                Some(room) => room,
+                None => return Ok(false),
+            },
+        };
+        if room < self.run.core.schemas.regexes.max_min_length(term) {
+            return Ok(false);
+        }
+        let survived = self.survived(term, kinds)?;
+        let fits = length.0 == 0 || survived.solid < INFINITE && survived.solid <= room;
+        Ok(survived.length >= longest && fits)
     }
 
     /// The children of a node that lead on, each with its target: children and pieces are both sorted, so they are merged.
@@ -315,33 +349,36 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Whether no text over `kinds` of at most `longest` characters kills `term`.
-    fn survives(&mut self, survival: &mut Survival, term: RegexId, kinds: u16, longest: u32) -> Result<bool, Limit> {
-        Ok(self.survived(survival, term, kinds)? >= longest)
-    }
-
-    /// [`Walk::survived_length`], remembered.
-    fn survived(&mut self, survival: &mut Survival, term: RegexId, kinds: u16) -> Result<u32, Limit> {
-        if let Some(&length) = survival.get(&(term, kinds)) {
-            return Ok(length);
+    /// What characters of `kinds` do to a term, remembered.
+    fn survived(&mut self, term: RegexId, kinds: u16) -> Result<Survived, Limit> {
+        if let Some(&known) = self.run.core.survival.get(&(term, kinds)) {
+            return Ok(known);
         }
-        let length = self.survived_length(term, kinds)?;
-        survival.insert((term, kinds), length);
-        Ok(length)
+        let (length, seen) = self.survived_length(term, kinds)?;
+        let regexes = self.run.core.regexes();
+        let solid = seen
+            .into_iter()
+            .map(|state| regexes.solid_length(state))
+            .max()
+            .unwrap_or(INFINITE);
+        let survived = Survived { length, solid };
+        self.run.core.survival.insert((term, kinds), survived);
+        Ok(survived)
     }
 
-    /// How many characters of `kinds` the term survives whatever they are; [`INFINITE`] if they never kill it.
-    fn survived_length(&mut self, term: RegexId, kinds: u16) -> Result<u32, Limit> {
+    /// How many characters of `kinds` the term survives whatever they are, [`INFINITE`] if they never kill it; and the states
+    /// that were met, all those that so many characters lead to among them.
+    fn survived_length(&mut self, term: RegexId, kinds: u16) -> Result<(u32, Vec<RegexId>), Limit> {
         let (mut seen, mut level_start, mut length) = (vec![term], 0, 0);
         loop {
             let level_end = seen.len();
             if level_start == level_end {
-                return Ok(INFINITE);
+                return Ok((INFINITE, seen));
             }
             for i in level_start..level_end {
                 let row = self.run.core.regexes().live_row_ref(seen[i])?;
                 if !add_targets(row, kinds, &mut seen) || seen.len() > MAX_DEATH_STATES {
-                    return Ok(length);
+                    return Ok((length, seen));
                 }
             }
             level_start = level_end;

@@ -399,10 +399,13 @@ impl Run<'_> {
         if text.max == 0 {
             return Ok(false);
         }
-        let row = self.core.schemas.regexes.live_row(text.goal)?;
-        if text.min <= 1 && text.max == INFINITE {
-            return Ok(partial.is_live(&row));
+        let regexes = &mut self.core.schemas.regexes;
+        // Whatever the character is, what is left then has a text that is short enough.
+        let is_roomy = text.max == INFINITE || text.max > regexes.max_min_length(text.goal);
+        if text.min <= 1 && is_roomy {
+            return Ok(partial.is_live(regexes.live_row_ref(text.goal)?));
         }
+        let row = regexes.live_row(text.goal)?;
         let max = if text.max == INFINITE { INFINITE } else { text.max - 1 };
         for (low, high, target) in row.ranges() {
             let meets = |range: &(u32, u32)| range.0 <= high && low <= range.1;
@@ -431,6 +434,10 @@ impl Run<'_> {
             return Ok(None);
         }
         let parts = self.parts_after(text.parts, character)?;
+        let (goal, min, max) = match self.core.schemas.regexes.split_count(goal) {
+            Some((star, least, most)) if parts == 0 => (star, min.max(least), max.min(most)),
+            _ => (goal, min, max),
+        };
         Ok(Some(Text {
             goal,
             parts,

@@ -86,19 +86,28 @@ impl Leaf {
 
     /// Adds the unguarded part to a row of zeros.
     fn write_fixed(&self, vocabulary: &Vocabulary, row: &mut [u32]) {
-        for (i, base) in self.bases.iter().enumerate() {
-            let bitmap = match *base {
-                Base::Inside(length) => &vocabulary.inside[length as usize],
-                Base::Slice(slice) => &vocabulary.slices[slice as usize].bitmap,
-            };
-            if i == 0 {
-                row.copy_from_slice(bitmap);
-            } else {
-                bitmask::or(row, bitmap);
+        let mut bases = self.bases.iter();
+        match bases.next() {
+            Some(&Base::Inside(length)) => row.copy_from_slice(&vocabulary.inside[length as usize]),
+            Some(&Base::Slice(slice)) => row.copy_from_slice(&vocabulary.slices[slice as usize].bitmap),
+            _ => {
+                bitmask::clear_all(row);
+                bases = self.bases.iter();
             }
         }
-        if self.bases.is_empty() {
-            bitmask::clear_all(row);
+        for base in bases {
+            match *base {
+                Base::Inside(length) => bitmask::or(row, &vocabulary.inside[length as usize]),
+                Base::Slice(slice) => bitmask::or(row, &vocabulary.slices[slice as usize].bitmap),
+                Base::SliceUpTo(slice, length) => {
+                    let (all, short) = (
+                        &vocabulary.slices[slice as usize].bitmap,
+                        &vocabulary.inside[usize::from(length)],
+                    );
+                    let words = row.iter_mut().zip(all.iter().zip(short.iter()));
+                    words.for_each(|(word, (all, short))| *word |= all & short);
+                }
+            }
         }
         bitmask::clear_ids(row, &self.removed);
         bitmask::set_ids(row, &self.tokens);
@@ -452,22 +461,14 @@ fn memo_key(run: &Run<'_>, control: Control, longest: u32) -> Control {
 }
 
 fn cut_lengths(run: &Run<'_>, text: Text, longest: u32) -> Text {
-    let needed = run.core.schemas.regexes.max_min_length(text.goal);
-    let far = longest.saturating_add(needed).saturating_add(1);
-    let min = if text.goal == RegexId::ANYTHING {
-        text.min.min(longest + 1)
-    } else {
-        text.min
-    };
-    Text {
-        min,
-        max: if text.max > far && min <= text.max {
-            INFINITE
-        } else {
-            text.max
-        },
-        ..text
-    }
+    let regexes = &run.core.schemas.regexes;
+    let far = longest.saturating_add(regexes.max_min_length(text.goal)).saturating_add(1);
+    // Whether every length that the counters leave is that of a text, whatever a token takes of it.
+    let is_solid = regexes.is_class_star(text.goal);
+    let min = if is_solid { text.min.min(longest + 1) } else { text.min };
+    let is_far = text.max > far && (is_solid || text.min <= 1);
+    let max = if is_far { INFINITE } else { text.max };
+    Text { min, max, ..text }
 }
 
 fn available_names<'n>(run: &'n mut Run<'_>, config: &Config) -> Result<&'n [u64], Limit> {

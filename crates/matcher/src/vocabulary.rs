@@ -76,12 +76,22 @@ pub const KINDS: [&[(u32, u32)]; 12] = [
 /// Kinds that stand for themselves nowhere in a JSON string.
 pub const JSON_SPECIAL_KINDS: u16 = 1 << 7 | 1 << 8 | 1 << 9;
 
+/// The kind of the space.
+const SPACE_KIND: u16 = 1 << 3;
+
+/// The bytes that stand for a character behind a backslash, but for the quote and `u`.
+pub const ESCAPE_LETTERS: &[u8] = b"\\/bfnrt";
+
 /// The tokens of whole characters that hold exactly these kinds of characters.
 pub struct Slice {
     /// Bit set over [`KINDS`].
     pub kinds: u16,
+    /// The kinds behind the first character: words stand behind one space, and many terms take no second one.
+    pub tail_kinds: u16,
     /// Length of the longest token in characters.
     pub longest: u32,
+    /// The tokens of more than [`MAX_LENGTH_BITMAP`] characters, by length.
+    pub long: Box<[Sized]>,
     /// The tokens.
     pub bitmap: Box<[u32]>,
     /// The tokens, to be walked where the slice cannot be taken whole.
@@ -123,7 +133,7 @@ pub struct Vocabulary {
     pub single_bytes: [bool; 256],
     /// The texts that can follow a closing quote within a token; the ids are rests.
     pub rests: TokenTrie,
-    /// By node of `trie`: the root, and every node that is reached by a quote.
+    /// By node of `trie`: the root, every node that is reached by a quote, and those below the root that end an escape.
     pub tables: FxHashMap<NodeId, StringTable>,
     /// Tokens that stay inside a string from a character boundary: `[k]` those of at most `k` characters, the last all.
     pub inside: Vec<Box<[u32]>>,
@@ -283,7 +293,8 @@ fn string_tables(info: &TokenizerInfo, trie: &TokenTrie, ids: &[TokenId]) -> (Fx
     let mut rests: FxHashMap<Vec<u8>, u32> = FxHashMap::default();
     for &id in ids {
         let bytes = info.token_bytes(id);
-        let openings = bytes.iter().enumerate().filter(|(_, &byte)| byte == b'"').map(|(i, _)| i + 1);
+        let opens = |(i, byte): (usize, &u8)| *byte == b'"' || i == 0 && ESCAPE_LETTERS.contains(byte);
+        let openings = bytes.iter().enumerate().filter(|&place| opens(place)).map(|(i, _)| i + 1);
         for start in std::iter::once(0).chain(openings) {
             let Some(node) = trie.find(&bytes[..start]) else { continue };
             let builder = builders.entry(node).or_default();
@@ -348,21 +359,33 @@ fn kinds_of(bytes: &[u8]) -> Option<(u16, u32)> {
     ))
 }
 
+/// The kinds behind the first character, as far as they are told apart: whether the only space is the first character.
+fn tail_kinds(kinds: u16, text: &[u8]) -> u16 {
+    match text {
+        [b' ', rest @ ..] if !rest.is_empty() && !rest.contains(&b' ') => kinds & !SPACE_KIND,
+        _ => kinds,
+    }
+}
+
 fn slices(info: &TokenizerInfo, ids: &[TokenId], num_words: usize) -> Vec<Slice> {
-    let mut by_kinds: std::collections::BTreeMap<u16, Vec<(TokenId, u32)>> = std::collections::BTreeMap::new();
+    let mut by_kinds: std::collections::BTreeMap<(u16, u16), Vec<(TokenId, u32)>> = std::collections::BTreeMap::new();
     for &id in ids {
         if let Some((kinds, length)) = kinds_of(info.token_bytes(id)) {
+            let kinds = (kinds, tail_kinds(kinds, info.token_bytes(id)));
             by_kinds.entry(kinds).or_default().push((id, length));
         }
     }
     let mut slices = Vec::new();
-    for (kinds, tokens) in by_kinds {
+    for ((kinds, tail_kinds), tokens) in by_kinds {
         if tokens.len() < MIN_SLICE {
             continue;
         }
         let mut bitmap = vec![0u32; num_words];
         tokens.iter().for_each(|token| bitmask::set(&mut bitmap, token.0));
         let longest = tokens.iter().map(|token| token.1).max().unwrap_or(0);
+        let mut long: Vec<Sized> = tokens.iter().map(|&(id, length)| (length as u16, id)).collect();
+        long.retain(|token| usize::from(token.0) > MAX_LENGTH_BITMAP);
+        long.sort_unstable();
         let texts = tokens.iter().map(|token| {
             let text = std::str::from_utf8(info.token_bytes(token.0)).unwrap_or_default();
             let item = Item {
@@ -374,7 +397,9 @@ fn slices(info: &TokenizerInfo, ids: &[TokenId], num_words: usize) -> Vec<Slice>
         let trie = CharTrie::new(texts.collect());
         slices.push(Slice {
             kinds,
+            tail_kinds,
             longest,
+            long: long.into(),
             bitmap: bitmap.into(),
             trie,
         });

@@ -11,7 +11,7 @@ use crate::stack::{Doubt, Frame, FrameId};
 use crate::sweeps::Sweep;
 use crate::techniques::Technique;
 use crate::text::Partial;
-use crate::vocabulary::{StringTable, Vocabulary};
+use crate::vocabulary::{StringTable, Vocabulary, ESCAPE_LETTERS};
 use penstock_automata::{Limit, RegexId, INFINITE};
 use penstock_schema::{Kinds, Verdicts};
 use penstock_tokens::{NodeId, TokenId, TokenTrie};
@@ -32,6 +32,8 @@ pub enum Base {
     Inside(u32),
     /// A slice, by its index.
     Slice(u32),
+    /// The tokens of a slice that have at most so many characters, [`crate::vocabulary::MAX_LENGTH_BITMAP`] at most.
+    SliceUpTo(u32, u16),
 }
 
 /// The tokens that a walk found.
@@ -160,7 +162,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                     let guard = self.guard(&place);
                     self.found.add(ids.iter().copied(), guard);
                 }
-                if let (Standing::Free(configs), true) = (&place.standing, main && trie.byte(node) == b'"') {
+                if let (Standing::Free(configs), true) = (&place.standing, main && self.may_have_table(node)) {
                     let is_certain = self.run.doubt(configs[0].frame) == Doubt::None && !place.is_doubtful;
                     if let Some(string) = self.string_place(configs).filter(|_| is_certain) {
                         self.string_table(&string, configs[0].frame, node)?;
@@ -301,6 +303,13 @@ impl<'r, 'a> Walk<'r, 'a> {
             Control::Key(key) if key.others == RegexId::ANYTHING && key.partial == Partial::None => Some(StringPlace::Key(key)),
             _ => None,
         }
+    }
+
+    /// Whether a string may stand at a character boundary at this node of the main trie, not the root, and have a table there.
+    fn may_have_table(&self, node: NodeId) -> bool {
+        let trie = &self.vocabulary.trie;
+        let byte = trie.byte(node);
+        byte == b'"' || ESCAPE_LETTERS.contains(&byte) && trie.children(TokenTrie::ROOT).contains(&node)
     }
 
     /// Everything below a trie node at which a string stands at a character boundary.
