@@ -267,7 +267,7 @@ def try_text(kind: str, text: str, counts: Counter[str], rng: random.Random) -> 
 def fuzz(
     texts: int,
     seed: int,
-    patience: float = 10.0,
+    patience: float = 30.0,
     progress: bool = True,
     kinds: Sequence[str] = (),
     seconds: float | None = None,
@@ -300,7 +300,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--patience", type=float, default=10.0)
+    parser.add_argument("--patience", type=float, default=30.0)
     parser.add_argument("--seconds", type=float, default=None, help="instead of a number of texts")
     parser.add_argument("--kinds", default="", help=f"some of {', '.join(FRONT_ENDS)}")
     args = parser.parse_args()

@@ -13,6 +13,7 @@ use crate::mask::is_complete;
 use crate::matcher::symbol_holds;
 use crate::run::{Configs, Run};
 use crate::stack::{FrameId, Stack};
+use crate::text::{self, Partial};
 use penstock_automata::{Limit, RegexId};
 use penstock_grammar::Symbol;
 use penstock_tokens::TokenId;
@@ -90,20 +91,16 @@ impl Output {
 
     /// The character whose first byte stands at `at`, and its length in bytes; it may lie in several tokens.
     fn character(&self, at: usize) -> Option<(char, usize)> {
-        let length = match self.units.get(at)? {
-            Unit::Byte(0..=0x7F) => 1,
-            Unit::Byte(0xC2..=0xDF) => 2,
-            Unit::Byte(0xE0..=0xEF) => 3,
-            Unit::Byte(0xF0..=0xF4) => 4,
-            _ => return None,
-        };
-        let units = self.units.get(at..at + length)?;
-        if units.contains(&Unit::Special) {
-            return None;
+        let mut partial = Partial::None;
+        for (i, unit) in self.units.get(at..)?.iter().enumerate() {
+            let Unit::Byte(byte) = *unit else { return None };
+            match partial.step_utf8(byte) {
+                text::Piece::Part(next) => partial = next,
+                text::Piece::Char(character) => return Some((char::from_u32(character)?, i + 1)),
+                _ => return None,
+            }
         }
-        let bytes = &self.bytes[self.offsets[at]..self.offsets[at + length]];
-        let character = std::str::from_utf8(bytes).ok()?.chars().next()?;
-        Some((character, length))
+        None
     }
 
     /// The bytes from `start` to so many characters before `end`.
