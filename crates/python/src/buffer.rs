@@ -164,14 +164,16 @@ impl Table {
             .map_err(|cause| PyValueError::new_err(format!("no contiguous array of `{dtype}` ({cause}); pass one of NumPy")))?;
         let format = view.format();
         let is_right = view.item_size() == 4 && formats.contains(&format.as_str()) && view.start().cast::<u32>().is_aligned();
-        let (num_rows, num_columns) = match *view.shape() {
-            [num_columns] if is_right => (1, num_columns),
-            [num_rows, num_columns] if is_right => (num_rows, num_columns),
-            ref shape => return Err(PyValueError::new_err(format!(
-                "an array of `{}` dimensions of `{format}`, where `{dtype}` of shape [columns] or [rows, columns] is needed, \
-                     aligned; convert it",
-                shape.len()
-            ))),
+        let shape = match *view.shape() {
+            [num_columns] if is_right => Some((1, num_columns)),
+            [num_rows, num_columns] if is_right => Some((num_rows, num_columns)),
+            _ => None,
+        };
+        let Some((num_rows, num_columns)) = shape else {
+            let dimensions = view.shape().len();
+            return Err(PyValueError::new_err(format!(
+                "`{dimensions}` dimensions of `{format}`, where aligned `{dtype}` of shape [columns] or [rows, columns] is needed; convert it"
+            )));
         };
         Ok(Table {
             view,

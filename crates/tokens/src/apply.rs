@@ -22,6 +22,7 @@ pub trait LogitBits: Copy {
     ///
     /// # Safety
     /// The processor must have AVX2.
+    // SAFETY: whoever calls it has asked the processor for AVX2.
     #[cfg(target_arch = "x86_64")]
     unsafe fn select_with_avx2(tokens: &mut [Self; WORD_BITS], word: u32, infinity: Self);
 }
@@ -30,6 +31,7 @@ pub trait LogitBits: Copy {
 macro_rules! logit_bits {
     ($of:ty, $spread:ident, $equal:ident, |$word:ident, $part:ident| $bits:expr) => {
         impl LogitBits for $of {
+            // SAFETY: whoever calls it has asked the processor for AVX2.
             #[cfg(target_arch = "x86_64")]
             #[inline]
             #[target_feature(enable = "avx2")]
