@@ -1,5 +1,6 @@
 //! What all matchers of one compiled grammar share: its automata, schemas and styles, lazily grown.
 use crate::budget::Budgets;
+use crate::lanes::Lanes;
 use crate::question::Paths;
 use crate::spans::Stride;
 use crate::stack::{Frame, FrameId, Stack};
@@ -205,6 +206,8 @@ pub struct Core {
     pub survival: FxHashMap<(RegexId, u16), Survived>,
     first_bytes: FxHashMap<RegexId, ByteSet>,
     strides: FxHashMap<RegexId, Stride>,
+    /// Those of regular languages below which nothing is open.
+    pub(crate) lanes: Lanes,
     externals: FxHashMap<RegexId, Arc<[(u32, RegexId)]>>,
     other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
     /// A shortest word of a language of names.
@@ -238,6 +241,7 @@ impl Core {
             survival: FxHashMap::default(),
             first_bytes: FxHashMap::default(),
             strides: FxHashMap::default(),
+            lanes: Lanes::default(),
             externals: FxHashMap::default(),
             other_names: FxHashMap::default(),
             first_names: FxHashMap::default(),
@@ -407,6 +411,7 @@ impl Core {
             + self.first_bytes.len() * 48
             + self.strides.len() * 40
             + self.survival.len() * 20
+            + self.lanes.memory_usage()
             + self.parts.memory_usage()
             + self.name_states.memory_usage()
             + self.paths.memory_usage()

@@ -6,6 +6,7 @@ use crate::control::{Config, Control};
 use crate::core::{has_byte, ByteSet};
 use crate::run::Configs;
 use crate::spans::{Below, KindSet, Stride};
+use crate::stack::FrameId;
 use crate::sweeps::{Alphabet, SweepKey};
 use crate::techniques::Technique;
 use crate::text::Partial;
@@ -14,6 +15,7 @@ use penstock_automata::{Limit, RegexId, MAX_CHAR};
 use penstock_tokens::{NodeId, TokenTrie};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The number of a [`Lane`].
 pub(crate) type LaneId = u32;
@@ -24,18 +26,20 @@ pub(crate) struct Lane {
     pub(crate) live: ByteSet,
     /// See [`crate::run::Run::are_doubtful`]; frames do not change, so it stays.
     pub(crate) is_doubtful: bool,
-    /// How its places read on freely.
-    strides: SmallVec<[Stride; 2]>,
+    /// How its places read on freely, once somebody has asked.
+    strides: Option<SmallVec<[Stride; 2]>>,
     /// How all of it reads on freely, once somebody has asked.
     run: Option<FreeRun>,
 }
 
-/// How a lane reads freely: the characters of `first` lead to the lane `next`, and those of `then` from there to itself.
-#[derive(Clone, Copy, Debug, Default)]
+/// How a lane reads freely: a character of `first` leads to the first lane of the chain, one of `then` from each to the next,
+/// and from the last one to itself if it loops.
+#[derive(Clone, Default)]
 struct FreeRun {
     first: Alphabet,
-    next: LaneId,
     then: Alphabet,
+    chain: Arc<[LaneId]>,
+    loops: bool,
 }
 
 /// An edge: the number of a lane, or one of the three numbers below.
@@ -60,8 +64,14 @@ pub(crate) struct Lanes {
 /// A node of a trie, the lane that stands there, and whether it may be that it cannot.
 type At = (NodeId, LaneId, bool);
 
+/// Subtrees with fewer tokens are walked without asking whether they can be taken whole.
+const WORTH_TAKING: usize = 4;
+
 /// Smaller alphabets are walked, in number of characters.
 const WORTH_A_SWEEP: u32 = 2;
+
+/// Most characters that a counted text is swept for.
+const MAX_CHAIN: usize = 16;
 
 /// Lanes whose places tell apart more ranges of characters beyond ASCII are not asked for all of them.
 const FEW_PIECES: usize = 8;
@@ -81,7 +91,41 @@ fn term_of(config: &Config) -> Option<RegexId> {
     }
 }
 
+/// More lanes of regular languages are not kept from one walk to the next.
+const MAX_KEPT_LANES: usize = 4096;
+
+impl Lanes {
+    /// Heap memory in bytes, approximately.
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.lanes.len() * (std::mem::size_of::<Lane>() + 1200)
+    }
+}
+
 impl Walk<'_, '_> {
+    /// Finds the tokens that a place in a rule can read. Where the grammar is one regular language, its lanes
+    /// are the same in every walk, and they are kept.
+    pub(crate) fn rule_tokens(&mut self, config: Config) -> Result<(), Limit> {
+        let vocabulary = self.vocabulary;
+        let keeps = self.is_alone(&config);
+        if keeps {
+            self.lanes = std::mem::take(&mut self.run.core.lanes);
+        }
+        let outcome = self.trie(&vocabulary.trie, config);
+        let lanes = std::mem::take(&mut self.lanes);
+        if keeps && lanes.lanes.len() <= MAX_KEPT_LANES {
+            self.run.core.lanes = lanes;
+        }
+        outcome
+    }
+
+    /// Whether the whole grammar is one regular language, so that nothing is ever open below a place of it and no walk has a
+    /// question that another one would not have.
+    fn is_alone(&mut self, config: &Config) -> bool {
+        let core = &self.run.core;
+        let body = core.lowered.bodies[core.lowered.root];
+        config.frame == FrameId::BOTTOM && self.remembers_edges() && core.schemas.regexes.is_regular(body)
+    }
+
     /// The number of the lane that stands here, if its edges are to be remembered.
     pub(crate) fn lane_at(&mut self, standing: &Standing) -> Result<Option<LaneId>, Limit> {
         match standing {
@@ -103,19 +147,12 @@ impl Walk<'_, '_> {
             return Ok(lane);
         }
         let live = self.live_bytes_of(configs)?;
-        let mut strides = SmallVec::new();
-        for term in configs.iter().filter_map(term_of) {
-            let stride = self.run.core.stride(term)?;
-            if stride.kinds != 0 {
-                strides.push(stride);
-            }
-        }
         let lane = self.lanes.lanes.len() as LaneId;
         self.lanes.lanes.push(Lane {
             live,
             is_doubtful: self.run.are_doubtful(configs),
             configs: configs.clone(),
-            strides,
+            strides: None,
             run: None,
         });
         self.lanes.edges.push([UNKNOWN; 256]);
@@ -186,7 +223,7 @@ impl Walk<'_, '_> {
         let mut inner = vec![start];
         while let Some(at) = inner.pop() {
             let mut live = self.lane(at.1).live;
-            if sweeps && !at.2 && trie.id_range(at.0).len() >= vocabulary.worth_sweeping {
+            if sweeps && !at.2 && self.is_worth_sweeping(trie, at.0, &live) {
                 self.sweep(trie, at, &mut live, (&mut inner, todo))?;
             }
             let mut outcome = Ok(());
@@ -201,6 +238,17 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// Whether many tokens begin with bytes that are live below a node.
+    fn is_worth_sweeping(&self, trie: &TokenTrie, node: NodeId, live: &ByteSet) -> bool {
+        let worth_sweeping = self.vocabulary.worth_sweeping;
+        if trie.id_range(node).len() < worth_sweeping {
+            return false;
+        }
+        let mut num_tokens = 0;
+        trie.for_each_live_child(node, live, |child, _| num_tokens += trie.id_range(child).len());
+        num_tokens >= worth_sweeping
+    }
+
     /// Takes what the lane reads freely below a node, if it does, and takes the bytes that begin it out of `live`.
     fn sweep(
         &mut self,
@@ -210,7 +258,8 @@ impl Walk<'_, '_> {
         (inner, todo): (&mut Vec<At>, &mut Vec<Place>),
     ) -> Result<(), Limit> {
         let run = self.free_run(lane)?;
-        if run.first.len().min(run.then.len()) < WORTH_A_SWEEP || self.lane(run.next).is_doubtful {
+        let is_short = run.first.len().min(run.then.len()) < WORTH_A_SWEEP;
+        if is_short || run.chain.iter().any(|&lane| self.lane(lane).is_doubtful) {
             return Ok(());
         }
         let vocabulary = self.vocabulary;
@@ -218,19 +267,24 @@ impl Walk<'_, '_> {
             node,
             first: run.first,
             then: run.then,
+            reach: if run.loops { 0 } else { run.chain.len() as u8 },
         };
-        let sweep = vocabulary.sweeps.get(trie, &key, vocabulary.num_words);
+        let sweep = vocabulary.sweeps.get((trie, &vocabulary.below), &key, vocabulary.num_words);
         live[0] &= !(run.first.ascii as u64);
         live[1] &= !((run.first.ascii >> 64) as u64);
         if run.first.others {
             (live[2], live[3]) = (0, 0);
         }
         for (byte, nodes) in &sweep.exits {
-            let edge = self.edge(run.next, *byte)?;
-            if edge != DEAD {
-                self.steps += nodes.len() as u64;
-                for &node in nodes {
-                    self.arrive(trie, (node, *byte), (run.next, edge, false), (&mut *inner, &mut *todo));
+            if !run.chain.iter().any(|&lane| has_byte(&self.lane(lane).live, *byte)) {
+                continue;
+            }
+            self.steps += nodes.len() as u64;
+            for &(node, length) in nodes {
+                let from = run.chain[usize::from(length).min(run.chain.len()) - 1];
+                let edge = self.edge(from, *byte)?;
+                if edge != DEAD {
+                    self.arrive(trie, (node, *byte), (from, edge, false), (&mut *inner, &mut *todo));
                 }
             }
         }
@@ -240,45 +294,82 @@ impl Walk<'_, '_> {
 
     /// How this lane reads freely.
     fn free_run(&mut self, lane: LaneId) -> Result<FreeRun, Limit> {
-        if let Some(run) = self.lane(lane).run {
-            return Ok(run);
+        if let Some(run) = &self.lane(lane).run {
+            return Ok(run.clone());
         }
-        let mut run = FreeRun::default();
-        if let Some((next, first)) = self.most(lane)? {
-            let then = self.alphabet(next, next)?;
-            run = FreeRun { first, next, then };
-        }
-        self.lanes.lanes[lane as usize].run = Some(run);
+        let run = match self.most(lane)? {
+            Some((next, first)) => self.free_run_by(next, first)?,
+            None => FreeRun::default(),
+        };
+        self.lanes.lanes[lane as usize].run = Some(run.clone());
         Ok(run)
+    }
+
+    /// How a lane reads freely whose characters `first` lead to `next`.
+    fn free_run_by(&mut self, next: LaneId, first: Alphabet) -> Result<FreeRun, Limit> {
+        let itself = self.alphabet(next, next)?;
+        if itself.len() > 0 {
+            return Ok(FreeRun {
+                first,
+                then: itself,
+                chain: [next].into(),
+                loops: true,
+            });
+        }
+        let (mut chain, mut then) = (vec![next], Alphabet::default());
+        while chain.len() < MAX_CHAIN {
+            match self.most(chain[chain.len() - 1])? {
+                Some((lane, alphabet)) if chain.len() == 1 || alphabet == then => {
+                    chain.push(lane);
+                    then = alphabet;
+                }
+                _ => break,
+            }
+        }
+        // Sweeps of a few lengths serve all counts.
+        chain.truncate(1 << chain.len().ilog2());
+        Ok(FreeRun {
+            first,
+            then,
+            chain: chain.into(),
+            loops: false,
+        })
     }
 
     /// The lane to which most characters lead from this one, and these characters.
     fn most(&mut self, lane: LaneId) -> Result<Option<(LaneId, Alphabet)>, Limit> {
-        let mut targets: SmallVec<[LaneId; 8]> = SmallVec::new();
-        for byte in 0..0x80 {
-            if has_byte(&self.lane(lane).live, byte) {
-                let edge = self.edge(lane, byte)?;
-                if edge < FREE && !targets.contains(&edge) {
-                    targets.push(edge);
-                }
+        self.find_ascii(lane)?;
+        let mut counts: SmallVec<[(LaneId, u32); 8]> = SmallVec::new();
+        for &edge in self.lanes.edges[lane as usize][..0x80].iter().filter(|&&edge| edge < FREE) {
+            match counts.iter_mut().find(|known| known.0 == edge) {
+                Some(known) => known.1 += 1,
+                None => counts.push((edge, 1)),
             }
         }
-        let edges = &self.lanes.edges[lane as usize];
-        let size = |target: LaneId| edges[..0x80].iter().filter(|&&edge| edge == target).count();
-        let Some(next) = targets.into_iter().max_by_key(|&target| size(target)) else {
-            return Ok(None);
-        };
-        Ok(Some((next, self.alphabet(lane, next)?)))
+        match counts.into_iter().max_by_key(|known| known.1) {
+            Some((next, _)) => Ok(Some((next, self.alphabet(lane, next)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes all edges along ASCII characters known that may be live.
+    fn find_ascii(&mut self, lane: LaneId) -> Result<(), Limit> {
+        let live = self.lane(lane).live;
+        for (word, mut rest) in live.into_iter().take(2).enumerate() {
+            while rest != 0 {
+                let byte = (64 * word as u32 + rest.trailing_zeros()) as u8;
+                self.edge(lane, byte)?;
+                rest &= rest - 1;
+            }
+        }
+        Ok(())
     }
 
     /// The characters that lead from one lane to another.
     fn alphabet(&mut self, lane: LaneId, next: LaneId) -> Result<Alphabet, Limit> {
-        let mut ascii = 0;
-        for byte in 0..0x80 {
-            if has_byte(&self.lane(lane).live, byte) && self.edge(lane, byte)? == next {
-                ascii |= 1 << byte;
-            }
-        }
+        self.find_ascii(lane)?;
+        let edges = self.lanes.edges[lane as usize][..0x80].iter().enumerate();
+        let ascii = edges.fold(0, |all, (byte, &edge)| all | u128::from(edge == next) << byte);
         let others = ascii != 0 && self.do_others_lead(lane, next)?;
         Ok(Alphabet { ascii, others })
     }
@@ -318,8 +409,9 @@ impl Walk<'_, '_> {
     ) -> Result<(), Limit> {
         self.steps += 1;
         if let Some(below) = below {
-            if !was_doubtful && self.takes(lane, below, child)? {
-                self.found.tokens.extend_from_slice(trie.token_ids_below(child));
+            let ids = trie.token_ids_below(child);
+            if ids.len() >= WORTH_TAKING && !was_doubtful && self.takes(lane, below, child)? {
+                self.found.tokens.extend_from_slice(ids);
                 return Ok(());
             }
         }
@@ -358,14 +450,31 @@ impl Walk<'_, '_> {
     /// Whether one place of the lane reads everything at and below this node, whatever the others and its callers may do.
     #[inline]
     fn takes(&mut self, lane: LaneId, below: &Below, node: NodeId) -> Result<bool, Limit> {
+        if self.lane(lane).strides.is_none() {
+            self.find_strides(lane)?;
+        }
         let kinds = below.kinds(node);
-        for i in 0..self.lane(lane).strides.len() {
-            let stride = self.lane(lane).strides[i];
+        let mut i = 0;
+        while let Some(&stride) = self.lane(lane).strides.as_ref().and_then(|strides| strides.get(i)) {
             if kinds & !stride.kinds == 0 && self.strides_on(stride, kinds, below.length(node))? {
                 return Ok(true);
             }
+            i += 1;
         }
         Ok(false)
+    }
+
+    fn find_strides(&mut self, lane: LaneId) -> Result<(), Limit> {
+        let configs = self.lane(lane).configs.clone();
+        let mut strides = SmallVec::new();
+        for term in configs.iter().filter_map(term_of) {
+            let stride = self.run.core.stride(term)?;
+            if stride.kinds != 0 {
+                strides.push(stride);
+            }
+        }
+        self.lanes.lanes[lane as usize].strides = Some(strides);
+        Ok(())
     }
 
     /// Whether a term reads so many characters of these kinds, whatever they are; None stands for any number.

@@ -47,6 +47,16 @@ fn kind_of(character: u32) -> usize {
     RANGES.partition_point(|range| range.1 < character)
 }
 
+/// The kinds of which every character is among these ASCII characters, given as bits, or among all others.
+pub(crate) fn kinds_within(ascii: u128, others: bool) -> KindSet {
+    let is_within = |&(low, high): &(u32, u32)| match low {
+        0..=0x7F => (low..=high).all(|character| ascii >> character & 1 != 0),
+        _ => others,
+    };
+    let kinds = RANGES.iter().enumerate().filter(|(_, range)| is_within(range));
+    kinds.fold(0, |all, (kind, _)| all | 1 << kind)
+}
+
 /// What stands at each node of a trie and below it.
 #[derive(Default)]
 pub(crate) struct Below {
@@ -115,14 +125,19 @@ impl Stride {
     /// The stride of a term with this row: back to itself if any kind does that, else where most kinds lead.
     pub(crate) fn of(term: RegexId, row: &Row) -> Stride {
         let mut targets: Vec<(RegexId, KindSet)> = Vec::new();
-        for (kind, &(low, high)) in RANGES.iter().enumerate() {
-            let Some(target) = only_target(row, low, high).filter(|&target| target != RegexId::NEVER) else {
-                continue;
-            };
-            match targets.iter_mut().find(|known| known.0 == target) {
-                Some(known) => known.1 |= 1 << kind,
-                None => targets.push((target, 1 << kind)),
-            }
+        let mut add = |target: RegexId, kinds: KindSet| match targets.iter_mut().find(|known| known.0 == target) {
+            Some(known) => known.1 |= kinds,
+            None => targets.push((target, kinds)),
+        };
+        for (low, high, target) in row.ranges() {
+            let first = RANGES.partition_point(|range| range.0 < low);
+            let after = RANGES.partition_point(|range| range.1 <= high);
+            (first..after).for_each(|kind| add(target, 1 << kind));
+        }
+        // Surrogates are no characters, so all others may come in two pieces.
+        let (below, above) = (row.piece_at(0x80), row.piece_at(0xE000));
+        if below.1 >= 0xD7FF && above.1 == MAX_CHAR && below.2 == above.2 && above.2 != RegexId::NEVER {
+            add(above.2, 1 << (NUM_KINDS - 1));
         }
         let best = targets
             .into_iter()
@@ -130,16 +145,6 @@ impl Stride {
         let (next, kinds) = best.unwrap_or((RegexId::NEVER, 0));
         Stride { kinds, next }
     }
-}
-
-/// Where all characters from `low` to `high` lead, if that is one term. Surrogates are no characters.
-fn only_target(row: &Row, low: u32, high: u32) -> Option<RegexId> {
-    if low < 0xD800 && high > 0xDFFF {
-        let below = only_target(row, low, 0xD7FF)?;
-        return only_target(row, 0xE000, high).filter(|&above| above == below);
-    }
-    let (_, end, target) = row.piece_at(low);
-    (high <= end).then_some(target)
 }
 
 #[cfg(test)]

@@ -136,6 +136,9 @@ impl<'r, 'a> Walk<'r, 'a> {
     pub fn tokens(&mut self, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
         self.run.leaves_open = true;
+        if matches!(config.control, Control::Rule { .. }) {
+            return self.rule_tokens(config);
+        }
         if let Some(place) = self.string_place(&[config]) {
             return self.string_table(&place, config.frame, TokenTrie::ROOT);
         }
