@@ -167,8 +167,8 @@ MUTANTS = (
     Mutant(
         "bytes_of_forbidden_names",
         "crates/matcher/src/json.rs",
-        "others if partial.is_live(self.core.schemas.regexes.live_row_ref(others)?) => others,\n            _ => RegexId::NEVER,",
-        "others => others,",
+        "_ => key.declared_only(),",
+        "_ => key,",
         "inside a character a name that patterns allow elsewhere keeps a forbidden one alive",
         MASKS,
     ),
