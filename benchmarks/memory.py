@@ -1,14 +1,15 @@
 """What is held: the tables of a vocabulary, compiled grammars with their masks, matchers, and a process that sees many schemas.
 
-    python benchmarks/memory.py [CASES.jsonl.gz] [--stride 4] [--json] [--no-record]
+    python benchmarks/memory.py [CASES.jsonl.gz] [--stride 4] [--vocabulary tekken] [--json] [--no-record]
 
-vocabulary: bytes of the tables that a TokenizerInfo carries, the seconds that making it took, and the growth of the resident
-set. JSON: a grammar of unconstrained JSON with its masks, after a text that visits its states. schema: size_bytes of the
-compiled grammar of each case (those of the data folder: PENSTOCK_SHARED, ../shared) after its instances were read. matcher:
-what one holds at the start and for each token, by the growth of the resident set over many. process: the resident set while
-one GrammarCompiler with a bounded cache compiles every case and reads its instances, twice over, after each quarter of a pass:
-the second pass is flat. What it holds above the cache is memory that was freed and that the allocator keeps; after_trim is
-what is left when it gives that back. Every instance's verdict is checked; a wrong one is counted.
+vocabulary: the bytes of what a TokenizerInfo carries: bitmaps and tables of JSON strings, tries, and the bytes of the
+tokens; the seconds that making all of it took, and the growth of the resident set. JSON: a grammar of unconstrained JSON
+with its masks, after a text that visits its states. schema: size_bytes of the compiled grammar of each case (those of the
+data folder: PENSTOCK_SHARED, ../shared) after its instances were read. matcher: what one holds at the start and for each
+token, by the growth of the resident set over many. process: the resident set while one GrammarCompiler with a bounded cache
+compiles every case and reads its instances, twice over, after each quarter of a pass: the second pass is flat. What it
+holds above the cache is memory that was freed and that the allocator keeps; after_trim is what is left when it gives that
+back. Every instance's verdict is checked; a wrong one is counted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 from masks import SHARED, cases_of
 from peers import Penstock
 from records import make_parser, percentiles, report, versions
-from vocabularies import Vocabulary, tekken
+from vocabularies import VOCABULARIES, Vocabulary, load
 
 CACHE_BYTES = 64 << 20
 NUM_MATCHERS, MATCHER_TOKENS = 500, 1_000
@@ -60,10 +61,13 @@ def measure_vocabulary(vocabulary: Vocabulary) -> tuple[Any, dict[str, float]]:
     engine = Penstock(vocabulary)
     engine.compile("schema", True)
     seconds = time.perf_counter() - begin
-    tables = engine.compiled.vocabulary_size_bytes
+    tables, tries, sweeps, spellings = engine.compiled._vocabulary_parts()
     return engine, {
         "ids": len(vocabulary.tokens),
         "tables_bytes": tables,
+        "tries_bytes": tries,
+        "token_bytes": spellings,
+        "sweeps_bytes": sweeps,
         "resident_bytes": resident_bytes() - before,
         "seconds": round(seconds, 3),
     }
@@ -127,14 +131,24 @@ def measure_schemas(engine: Any, vocabulary: Vocabulary, cases: list[dict[str, A
 def print_tables(record: dict[str, Any]) -> None:
     for kind in ("vocabulary", "JSON", "matcher", "schema", "process"):
         print(f"{kind:12s}" + "  ".join(f"{name} {value}" for name, value in record[kind].items()))
+    vocabulary = record["vocabulary"]
+    aims = (
+        ("bitmaps and JSON tables", vocabulary["tables_bytes"] / 1e6, 4.0, "MB"),
+        ("token bytes and tries", (vocabulary["tries_bytes"] + vocabulary["token_bytes"]) / 1e6, 12.0, "MB"),
+        ("building them", vocabulary["seconds"], 0.6, "s"),
+        ("masks of JSON", record["JSON"]["size_bytes"] / 1e6, 0.46, "MB"),
+    )
+    for name, value, aim, unit in aims:
+        print(f"{name:24s}{value:8.3f} {unit}, aim {aim:g}{'' if value <= aim else '  missed'}")
 
 
 def main() -> int:
     parser = make_parser(__doc__)
     parser.add_argument("cases", nargs="?", type=Path, default=SHARED / "data" / "maskbench-dev.jsonl.gz")
     parser.add_argument("--stride", type=int, default=4)
+    parser.add_argument("--vocabulary", choices=VOCABULARIES, default="tekken")
     options = parser.parse_args()
-    cases, vocabulary = cases_of(options), tekken()
+    cases, vocabulary = cases_of(options), load(options.vocabulary)
     engine, tables = measure_vocabulary(vocabulary)
     figures: dict[str, Any] = {"vocabulary": tables, "JSON": measure_json(engine, vocabulary)}
     figures["matcher"] = measure_matchers(engine, vocabulary)
@@ -144,7 +158,8 @@ def main() -> int:
         "versions": versions(["penstock"]),
         **figures,
     }
-    report("memory", record, options, print_tables)
+    name = "memory" if options.vocabulary == "tekken" else f"memory-{options.vocabulary}"
+    report(name, record, options, print_tables)
     return 0
 
 

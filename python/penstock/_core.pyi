@@ -313,6 +313,12 @@ class CompiledGrammar:
     def vocabulary_size_bytes(self) -> int:
         """Memory of the vocabulary's tables in bytes, shared by all grammars of one TokenizerInfo."""
 
+    def _vocabulary_parts(self) -> tuple[int, int, int, int]:
+        """Return the same in parts, and beside it the bytes of the tokens: (bitmaps and tables, tries, sweeps, bytes).
+
+        For benchmarks, no part of the public interface.
+        """
+
     @property
     def mask_counts(self) -> tuple[int, int]:
         """(masks remembered, masks made) so far."""

@@ -166,8 +166,9 @@ impl CompiledGrammar {
         shared.core.memory_usage() + shared.masks.memory_usage()
     }
 
-    /// Heap memory of the vocabulary's tables in bytes, shared by all its grammars.
-    pub fn vocabulary_memory_usage(&self) -> usize {
+    /// Heap memory of the vocabulary's tables in bytes, shared by all its grammars: of bitmaps and tables, of tries,
+    /// and of sweeps, which grow with use.
+    pub fn vocabulary_memory_usage(&self) -> (usize, usize, usize) {
         self.vocabulary.memory_usage()
     }
 

@@ -235,7 +235,7 @@ impl Walk<'_, '_> {
             self.live_children(trie, node, state, length, &mut live)?;
             for &(child, target) in &live {
                 let left = (length.0.saturating_sub(1), length.1);
-                if child.count > 0 && self.survives_within(target, slice.tail_kinds, child.height, left)? {
+                if child.count() > 0 && self.survives_within(target, slice.tail_kinds, child.height(), left)? {
                     self.found.add(trie.items_below(child).iter().map(|item| item.token), None);
                 } else {
                     todo.push((child, target, length));

@@ -6,6 +6,7 @@
 use crate::text::{Partial, Piece};
 use penstock_automata::{RegexId, Row, MAX_CHAR};
 use penstock_tokens::{NodeId, TokenTrie};
+use rustc_hash::FxHashMap;
 
 /// A set of kinds: bits over [`RANGES`].
 pub(crate) type KindSet = u64;
@@ -60,7 +61,9 @@ pub(crate) fn kinds_within(ascii: u128, others: bool) -> KindSet {
 /// What stands at each node of a trie and below it.
 #[derive(Default)]
 pub(crate) struct Below {
-    kinds: Vec<KindSet>,
+    /// Of each node the number of its set among `sets`: nodes are many, and different sets few.
+    kinds: Vec<u32>,
+    sets: Vec<KindSet>,
     heights: Vec<u8>,
 }
 
@@ -81,14 +84,25 @@ impl Below {
                 heights[node] = heights[node].max(heights[child as usize].saturating_add(1));
             }
         }
-        Below { kinds, heights }
+        let (mut numbers, mut sets): (FxHashMap<KindSet, u32>, Vec<KindSet>) = Default::default();
+        let number = |set: KindSet| {
+            *numbers.entry(set).or_insert_with(|| {
+                sets.push(set);
+                sets.len() as u32 - 1
+            })
+        };
+        Below {
+            kinds: kinds.into_iter().map(number).collect(),
+            sets,
+            heights,
+        }
     }
 
     /// The kinds of the characters from the byte of this node on, which must begin one: all that come on the way to some
     /// token at the node or below it.
     #[inline]
     pub(crate) fn kinds(&self, node: NodeId) -> KindSet {
-        self.kinds[node as usize]
+        self.sets[self.kinds[node as usize] as usize]
     }
 
     /// At most how many characters these are; None if that is unknown.
@@ -98,7 +112,7 @@ impl Below {
     }
 
     pub(crate) fn memory_usage(&self) -> usize {
-        9 * self.kinds.len()
+        5 * self.kinds.len() + 8 * self.sets.len()
     }
 }
 

@@ -232,18 +232,18 @@ impl Vocabulary {
         }
     }
 
-    /// Heap memory in bytes, approximately.
-    pub fn memory_usage(&self) -> usize {
+    /// Heap memory in bytes, approximately: of bitmaps and tables, of the tries, and of sweeps, which grow with use.
+    pub fn memory_usage(&self) -> (usize, usize, usize) {
         let row = 4 * self.num_words;
         let tables: usize = self.tables.values().map(StringTable::memory_usage).sum();
-        let slices: usize = self.slices.iter().map(|slice| row + slice.trie.memory_usage()).sum();
-        self.trie.size_bytes()
-            + self.rests.size_bytes()
-            + self.below.memory_usage()
-            + self.sweeps.memory_usage()
-            + tables
-            + slices
-            + self.inside.len() * row
+        let two_names: usize = self.two_names.iter().map(|(_, bytes)| bytes.len() + 24).sum();
+        let tries: usize = self.slices.iter().map(|slice| slice.trie.memory_usage()).sum();
+        let bitmaps = (self.inside.len() + self.slices.len()) * row;
+        (
+            tables + self.in_strings.memory_usage() + self.below.memory_usage() + bitmaps + two_names,
+            self.trie.size_bytes() + self.rests.size_bytes() + tries,
+            self.sweeps.memory_usage(),
+        )
     }
 }
 

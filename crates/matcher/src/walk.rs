@@ -160,10 +160,16 @@ impl<'r, 'a> Walk<'r, 'a> {
             let place = self.judged(place);
             let node = place.node;
             if node != TokenTrie::ROOT {
-                let ids = trie.token_ids_at(node);
-                if !ids.is_empty() {
-                    let guard = self.guard(&place);
-                    self.found.add(ids.iter().copied(), guard);
+                match trie.token_ids_at(node) {
+                    [] => {}
+                    &[token] => {
+                        let guard = self.guard(&place);
+                        self.found.add([token], guard);
+                    }
+                    ids => {
+                        let guard = self.guard(&place);
+                        self.found.add(ids.iter().copied(), guard);
+                    }
                 }
                 if let (Standing::Free(configs), true) = (&place.standing, main && self.may_have_table(node)) {
                     let is_certain = self.run.doubt(configs[0].frame) == Doubt::None && !place.is_doubtful;

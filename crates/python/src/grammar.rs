@@ -531,7 +531,14 @@ impl CompiledGrammar {
     /// Memory of the vocabulary's tables in bytes, shared by all grammars of one TokenizerInfo.
     #[getter]
     fn vocabulary_size_bytes(&self) -> usize {
-        self.inner.vocabulary_memory_usage()
+        let (tables, tries, sweeps) = self.inner.vocabulary_memory_usage();
+        tables + tries + sweeps
+    }
+
+    /// The same in parts, and the bytes of the tokens: (bitmaps and tables, tries, sweeps, bytes).
+    fn _vocabulary_parts(&self) -> (usize, usize, usize, usize) {
+        let (tables, tries, sweeps) = self.inner.vocabulary_memory_usage();
+        (tables, tries, sweeps, self.inner.info().memory_usage())
     }
 
     /// (masks remembered, masks made) so far.

@@ -222,6 +222,11 @@ impl TokenizerInfo {
         TokenTrie::from_items(&mut items)
     }
 
+    /// Heap memory of the bytes of all tokens and of what tells where they are.
+    pub fn memory_usage(&self) -> usize {
+        self.arena.len() + 4 * self.offsets.len() + 8 * self.special.len()
+    }
+
     /// 128 bits over everything that `new` was given, the same on every machine and in every version of this type.
     ///
     /// It tells stored files of different vocabularies apart; it is not meant against an attacker.
@@ -392,7 +397,8 @@ mod tests {
     #[test]
     fn trie_holds_text_only() {
         let trie = info(&["a", "", "</s>", "ab", "<tool>", "a"], &[2], &[4], None).build_trie();
-        assert_eq!(trie.sorted_ids(), [0, 5, 3]);
+        let ids = |text: &[u8]| trie.find(text).map(|node| trie.token_ids_at(node).to_vec());
+        assert_eq!((ids(b"a"), ids(b"ab"), ids(b"</s>")), (Some(vec![0, 5]), Some(vec![3]), None));
         assert_eq!(trie.duplicates(0), [5]);
     }
 

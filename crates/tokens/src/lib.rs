@@ -22,7 +22,7 @@ pub use choice::{choose_along, Chooser, NoChoice, Row, Settings};
 pub use draft_tree::{DraftTree, DraftTreeError, MAX_TREE_NODES};
 pub use info::{digest, TokenizerInfo, TokenizerInfoError, MAX_VOCAB_SIZE};
 pub use noise::{Noise, MOST_NOISE};
-pub use trie::{NodeId, PreorderNode, TokenTrie, TrieNode, NONE, WIDE_NODE_CHILDREN};
+pub use trie::{NodeId, TokenTrie, NONE, WIDE_NODE_CHILDREN};
 
 /// The index of a token in its vocabulary.
 pub type TokenId = u32;

@@ -1,12 +1,10 @@
 //! Byte strings as a trie for mask walks.
 //!
-//! Two flat layouts of the same trie are kept. In the main one the nodes stand breadth first, so the children of a node
-//! are contiguous and sorted by byte, and a node with more than [`WIDE_NODE_CHILDREN`] of them has a 256-bit map: a walk
-//! then costs the number of *live* edges (children AND live bytes), not the number of children. In the other one the
-//! nodes stand in preorder, each with the end of its subtree: a walk is one loop that either steps or skips.
-//!
-//! `sorted_ids` numbers the items in byte order, and everything below a node is one slice of it: accepting a whole
-//! subtree copies a slice. Cost of building: a sort, then O(nodes).
+//! The nodes stand breadth first, so the children of a node are contiguous and sorted by byte, and a node with more than
+//! [`WIDE_NODE_CHILDREN`] of them has a 256-bit map: a walk then costs the number of *live* edges (children AND live
+//! bytes), not the number of children. `sorted_ids` numbers the items in byte order, and everything below a node is one
+//! slice of it: accepting a whole subtree copies a slice. All that a node knows is in its 16 bytes: a vocabulary has two
+//! nodes a token, and a walk reads many of them. Cost of building: a sort, then O(nodes).
 
 use std::ops::Range;
 
@@ -25,51 +23,65 @@ pub type NodeId = u32;
 
 /// A node of the breadth-first layout.
 #[derive(Clone, Debug)]
-pub struct TrieNode {
+struct TrieNode {
     /// The first child; the others follow it, by ascending byte.
-    pub first_child: NodeId,
-    /// The lowest id of the items that end here, or [`NONE`].
-    pub token: TokenId,
-    /// Index into [`TokenTrie::child_bitmaps`], or [`NONE`] for a node of few children.
-    pub child_bitmap: u32,
+    first_child: NodeId,
+    /// Where the items of this node, and behind them those below it, begin in `sorted_ids`.
+    ids: u32,
+    /// For a wide node its index in `wide`; for another one where the items of its subtree end in `sorted_ids`.
+    place: u32,
     /// At most 256.
-    pub num_children: u16,
+    num_children: u16,
     /// The byte on the edge into this node; 0 at the root.
-    pub byte: u8,
+    byte: u8,
+    own: Own,
 }
 
-/// A node of the preorder layout; its index there is no [`NodeId`].
+/// How many items end at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    None,
+    One,
+    /// As many as `duplicates` knows.
+    More,
+}
+
+/// What a node of many children has beside.
 #[derive(Clone, Debug)]
-pub struct PreorderNode {
-    /// The index behind the last node below this one: the place to go on after skipping the subtree.
-    pub subtree_end: u32,
-    /// The lowest id of the items that end here, or [`NONE`].
-    pub token: TokenId,
-    /// Number of bytes from the root.
-    pub depth: u32,
-    /// The byte on the edge into this node; 0 at the root.
-    pub byte: u8,
+struct Wide {
+    /// Bit `b` of the 256 is byte `b`.
+    bytes: [u64; 4],
+    /// Where the items of its subtree end in `sorted_ids`.
+    ids_end: u32,
 }
 
-/// Where the items of a node and of its subtree stand in `sorted_ids`.
-#[derive(Clone, Copy, Debug)]
-struct IdRange {
-    start: u32,
-    own_end: u32,
-    end: u32,
+impl TrieNode {
+    #[inline]
+    fn is_wide(&self) -> bool {
+        usize::from(self.num_children) > WIDE_NODE_CHILDREN
+    }
 }
 
-/// A trie of byte strings; see the head of this file for the two layouts.
+/// A node while the trie is built: in preorder, where the open ones are a path.
+struct PreorderNode {
+    /// The index behind the last node below this one.
+    subtree_end: u32,
+    /// Where the items of this node, and behind them those below it, stand among the sorted ones.
+    ids: Range<u32>,
+    own: Own,
+    byte: u8,
+}
+
+/// For the lowest of some ids with equal bytes the others, ascending.
+type Duplicates = FxHashMap<TokenId, Vec<TokenId>>;
+
+/// A trie of byte strings; see the head of this file for its layout.
 #[derive(Clone, Debug)]
 pub struct TokenTrie {
     nodes: Vec<TrieNode>,
-    ranges: Vec<IdRange>,
-    child_bitmaps: Vec<[u64; 4]>,
-    preorder: Vec<PreorderNode>,
-    /// Level `d` holds the nodes `level_starts[d]..level_starts[d + 1]`.
-    level_starts: Vec<NodeId>,
+    wide: Vec<Wide>,
     sorted_ids: Vec<TokenId>,
-    duplicates: FxHashMap<TokenId, Vec<TokenId>>,
+    duplicates: Duplicates,
 }
 
 impl TokenTrie {
@@ -80,61 +92,54 @@ impl TokenTrie {
     /// Cost: a sort that compares eight bytes at a time, then O(nodes); 131,000 tokens take some 30 ms.
     pub fn from_items<B: AsRef<[u8]>>(items: &mut Vec<(B, TokenId)>) -> TokenTrie {
         sort_items(items);
-        let (preorder, preorder_ranges) = build_preorder(items);
-        let sorted_ids: Vec<TokenId> = items.iter().map(|item| item.1).collect();
+        let (preorder, duplicates) = build_preorder(items);
         let mut trie = TokenTrie {
             nodes: Vec::with_capacity(preorder.len()),
-            ranges: Vec::with_capacity(preorder.len()),
-            child_bitmaps: Vec::new(),
-            level_starts: Vec::new(),
-            duplicates: find_duplicates(&preorder_ranges, &sorted_ids),
-            preorder,
-            sorted_ids,
+            wide: Vec::new(),
+            sorted_ids: items.iter().map(|item| item.1).collect(),
+            duplicates,
         };
-        trie.lay_out_breadth_first(&preorder_ranges);
+        trie.lay_out_breadth_first(&preorder);
+        trie.wide.shrink_to_fit();
         trie
     }
 
-    fn lay_out_breadth_first(&mut self, preorder_ranges: &[IdRange]) {
+    fn lay_out_breadth_first(&mut self, preorder: &[PreorderNode]) {
         // `places[v]` is where the breadth-first node `v` stands in preorder; the vector is the queue as well.
-        let mut places: Vec<u32> = Vec::with_capacity(self.preorder.len());
+        let mut places: Vec<u32> = Vec::with_capacity(preorder.len());
         places.push(0);
-        let mut level_end = 0;
         let mut next = 0;
         while next < places.len() {
-            if next == level_end {
-                self.level_starts.push(next as NodeId);
-                level_end = places.len();
-            }
             let place = places[next] as usize;
             let first_child = places.len();
             let mut bitmap = [0u64; 4];
             let mut child = place as u32 + 1;
-            while child < self.preorder[place].subtree_end {
-                let node = &self.preorder[child as usize];
+            while child < preorder[place].subtree_end {
+                let node = &preorder[child as usize];
                 bitmap[usize::from(node.byte >> 6)] |= 1 << (node.byte & 63);
                 places.push(child);
                 child = node.subtree_end;
             }
             let num_children = places.len() - first_child;
-            let mut child_bitmap = NONE;
+            let node = &preorder[place];
+            let mut extra = node.ids.end;
             if num_children > WIDE_NODE_CHILDREN {
-                child_bitmap = self.child_bitmaps.len() as u32;
-                self.child_bitmaps.push(bitmap);
+                extra = self.wide.len() as u32;
+                self.wide.push(Wide {
+                    bytes: bitmap,
+                    ids_end: node.ids.end,
+                });
             }
-            let PreorderNode { token, byte, .. } = self.preorder[place];
-            let num_children = num_children as u16;
             self.nodes.push(TrieNode {
                 first_child: first_child as u32,
-                token,
-                child_bitmap,
-                num_children,
-                byte,
+                ids: node.ids.start,
+                place: extra,
+                num_children: num_children as u16,
+                byte: node.byte,
+                own: node.own,
             });
-            self.ranges.push(preorder_ranges[place]);
             next += 1;
         }
-        self.level_starts.push(next as NodeId);
     }
 
     /// The root: no byte has been read.
@@ -143,30 +148,6 @@ impl TokenTrie {
     /// Number of nodes, the root included.
     pub fn num_nodes(&self) -> usize {
         self.nodes.len()
-    }
-
-    /// The breadth-first nodes, for walks that read several fields at once.
-    #[inline]
-    pub fn nodes(&self) -> &[TrieNode] {
-        &self.nodes
-    }
-
-    /// One node.
-    #[inline]
-    pub fn node(&self, node: NodeId) -> &TrieNode {
-        &self.nodes[node as usize]
-    }
-
-    /// The child maps of the wide nodes, indexed by [`TrieNode::child_bitmap`]: bit `b` of the 256 is byte `b`.
-    #[inline]
-    pub fn child_bitmaps(&self) -> &[[u64; 4]] {
-        &self.child_bitmaps
-    }
-
-    /// The same trie in preorder; entry 0 is the root.
-    #[inline]
-    pub fn preorder(&self) -> &[PreorderNode] {
-        &self.preorder
     }
 
     /// The byte on the edge into `node`.
@@ -178,8 +159,8 @@ impl TokenTrie {
     /// The canonical token that ends at `node`.
     #[inline]
     pub fn token(&self, node: NodeId) -> Option<TokenId> {
-        let token = self.nodes[node as usize].token;
-        (token != NONE).then_some(token)
+        let entry = &self.nodes[node as usize];
+        (entry.own != Own::None).then(|| self.sorted_ids[entry.ids as usize])
     }
 
     /// The children of `node`, by ascending byte.
@@ -193,10 +174,10 @@ impl TokenTrie {
     #[inline]
     pub fn child(&self, node: NodeId, byte: u8) -> Option<NodeId> {
         let entry = &self.nodes[node as usize];
-        if entry.child_bitmap == NONE {
+        if !entry.is_wide() {
             return self.children(node).find(|&child| self.nodes[child as usize].byte == byte);
         }
-        let bitmap = &self.child_bitmaps[entry.child_bitmap as usize];
+        let bitmap = &self.wide[entry.place as usize].bytes;
         let (word, bit) = (usize::from(byte >> 6), byte & 63);
         if bitmap[word] >> bit & 1 == 0 {
             return None;
@@ -211,7 +192,7 @@ impl TokenTrie {
     #[inline]
     pub fn for_each_live_child(&self, node: NodeId, live: &[u64; 4], mut visit: impl FnMut(NodeId, u8)) {
         let entry = &self.nodes[node as usize];
-        if entry.child_bitmap == NONE {
+        if !entry.is_wide() {
             for child in self.children(node) {
                 let byte = self.nodes[child as usize].byte;
                 if live[usize::from(byte >> 6)] >> (byte & 63) & 1 != 0 {
@@ -221,7 +202,7 @@ impl TokenTrie {
             return;
         }
         let mut base = entry.first_child;
-        for (word, &present) in self.child_bitmaps[entry.child_bitmap as usize].iter().enumerate() {
+        for (word, &present) in self.wide[entry.place as usize].bytes.iter().enumerate() {
             let mut rest = present & live[word];
             while rest != 0 {
                 let bit = rest.trailing_zeros();
@@ -245,44 +226,41 @@ impl TokenTrie {
         bytes.iter().try_fold(node, |node, &byte| self.child(node, byte))
     }
 
-    /// Number of bytes from the root to `node`. Cost: O(log of the longest item).
-    pub fn depth(&self, node: NodeId) -> usize {
-        self.level_starts.partition_point(|&start| start <= node) - 1
-    }
-
-    /// The nodes at `depth` bytes from the root; empty beyond the longest item.
-    pub fn level(&self, depth: usize) -> Range<NodeId> {
-        match self.level_starts.get(depth..depth + 2) {
-            Some(bounds) => bounds[0]..bounds[1],
-            None => 0..0,
-        }
-    }
-
-    /// All ids in the byte order of their items; equal items by ascending id.
-    #[inline]
-    pub fn sorted_ids(&self) -> &[TokenId] {
-        &self.sorted_ids
-    }
-
-    /// Every id whose item ends exactly at `node`, the canonical one first.
+    /// Every id whose item ends exactly at `node`, ascending: the canonical one first.
     #[inline]
     pub fn token_ids_at(&self, node: NodeId) -> &[TokenId] {
-        let range = self.ranges[node as usize];
-        &self.sorted_ids[range.start as usize..range.own_end as usize]
+        let entry = &self.nodes[node as usize];
+        let num_ids = match entry.own {
+            Own::None => 0,
+            Own::One => 1,
+            Own::More => self.num_equal(self.sorted_ids[entry.ids as usize]),
+        };
+        &self.sorted_ids[entry.ids as usize..entry.ids as usize + num_ids]
+    }
+
+    /// Apart, so that what asks for the ids of every node stays short.
+    #[cold]
+    #[inline(never)]
+    fn num_equal(&self, id: TokenId) -> usize {
+        1 + self.duplicates(id).len()
     }
 
     /// Every id whose item ends at `node` or below it, in byte order.
     #[inline]
     pub fn token_ids_below(&self, node: NodeId) -> &[TokenId] {
-        let range = self.ranges[node as usize];
-        &self.sorted_ids[range.start as usize..range.end as usize]
+        &self.sorted_ids[self.id_range(node)]
     }
 
-    /// Where `token_ids_below(node)` stands in `sorted_ids`.
+    /// Where `token_ids_below(node)` stands among all ids in byte order.
     #[inline]
     pub fn id_range(&self, node: NodeId) -> Range<usize> {
-        let range = self.ranges[node as usize];
-        range.start as usize..range.end as usize
+        let entry = &self.nodes[node as usize];
+        let end = if entry.is_wide() {
+            self.wide[entry.place as usize].ids_end
+        } else {
+            entry.place
+        };
+        entry.ids as usize..end as usize
     }
 
     /// The other ids with the bytes of the canonical token `id`, ascending.
@@ -299,13 +277,7 @@ impl TokenTrie {
     pub fn size_bytes(&self) -> usize {
         use std::mem::size_of_val;
         let duplicates: usize = self.duplicates.values().map(|ids| size_of_val(&ids[..]) + 40).sum();
-        size_of_val(&self.nodes[..])
-            + size_of_val(&self.ranges[..])
-            + size_of_val(&self.child_bitmaps[..])
-            + size_of_val(&self.preorder[..])
-            + size_of_val(&self.level_starts[..])
-            + size_of_val(&self.sorted_ids[..])
-            + duplicates
+        size_of_val(&self.nodes[..]) + size_of_val(&self.wide[..]) + size_of_val(&self.sorted_ids[..]) + duplicates
     }
 }
 
@@ -327,67 +299,46 @@ fn prefix_key(bytes: &[u8]) -> u64 {
     u64::from_be_bytes(key)
 }
 
-/// The preorder nodes and their id ranges. The open path is a stack: it holds the node of every byte of the last item.
-fn build_preorder<B: AsRef<[u8]>>(items: &[(B, TokenId)]) -> (Vec<PreorderNode>, Vec<IdRange>) {
-    let mut nodes = vec![PreorderNode {
+/// The preorder nodes, and the ids with equal bytes. The open path is a stack: it holds the node of every byte of the last item.
+fn build_preorder<B: AsRef<[u8]>>(items: &[(B, TokenId)]) -> (Vec<PreorderNode>, Duplicates) {
+    let node = |byte, start| PreorderNode {
         subtree_end: 0,
-        token: NONE,
-        depth: 0,
-        byte: 0,
-    }];
-    let mut ranges = vec![IdRange {
-        start: 0,
-        own_end: 0,
-        end: 0,
-    }];
+        ids: start..start,
+        own: Own::None,
+        byte,
+    };
+    let (mut nodes, mut duplicates) = (vec![node(0, 0)], Duplicates::default());
     let mut open: Vec<u32> = vec![0];
-    let mut last: &[u8] = &[];
+    let (mut last, mut canonical): (&[u8], TokenId) = (&[], NONE);
     for (index, (bytes, id)) in items.iter().enumerate() {
         let bytes = bytes.as_ref();
         let shared = last.iter().zip(bytes).take_while(|(left, right)| left == right).count();
-        close(&mut nodes, &mut ranges, &mut open, shared + 1, index);
-        for (depth, &byte) in bytes.iter().enumerate().skip(shared) {
+        close(&mut nodes, &mut open, shared + 1, index);
+        for &byte in &bytes[shared..] {
             open.push(nodes.len() as u32);
-            nodes.push(PreorderNode {
-                subtree_end: 0,
-                token: NONE,
-                depth: depth as u32 + 1,
-                byte,
-            });
-            ranges.push(IdRange {
-                start: index as u32,
-                own_end: index as u32,
-                end: 0,
-            });
+            nodes.push(node(byte, index as u32));
         }
-        let node = open[bytes.len()] as usize;
-        if nodes[node].token == NONE {
-            nodes[node].token = *id;
+        let own = &mut nodes[open[bytes.len()] as usize].own;
+        if *own == Own::None {
+            (*own, canonical) = (Own::One, *id);
+        } else {
+            // Equal items are neighbours, so the first of them was the last canonical one.
+            *own = Own::More;
+            duplicates.entry(canonical).or_default().push(*id);
         }
-        ranges[node].own_end = index as u32 + 1;
         last = bytes;
     }
-    close(&mut nodes, &mut ranges, &mut open, 0, items.len());
-    (nodes, ranges)
+    close(&mut nodes, &mut open, 0, items.len());
+    (nodes, duplicates)
 }
 
-/// End the subtrees of the open nodes beyond the first `keep`.
-fn close(nodes: &mut [PreorderNode], ranges: &mut [IdRange], open: &mut Vec<u32>, keep: usize, index: usize) {
+/// End the subtrees of the open nodes beyond the first `keep`, before the item of this index.
+fn close(nodes: &mut [PreorderNode], open: &mut Vec<u32>, keep: usize, index: usize) {
     let end = nodes.len() as u32;
     for node in open.drain(keep.min(open.len())..) {
         nodes[node as usize].subtree_end = end;
-        ranges[node as usize].end = index as u32;
+        nodes[node as usize].ids.end = index as u32;
     }
-}
-
-fn find_duplicates(ranges: &[IdRange], sorted_ids: &[TokenId]) -> FxHashMap<TokenId, Vec<TokenId>> {
-    let own = |range: &IdRange| &sorted_ids[range.start as usize..range.own_end as usize];
-    ranges
-        .iter()
-        .map(own)
-        .filter(|ids| ids.len() > 1)
-        .map(|ids| (ids[0], ids[1..].to_vec()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -446,13 +397,12 @@ pub(crate) mod tests {
         if let Some(&id) = own.first() {
             assert_eq!(trie.duplicates(id), &trie.token_ids_at(node)[1..]);
         }
-        assert_eq!(trie.depth(node), prefix.len());
-        assert!(trie.level(prefix.len()).contains(&node));
         let below = map
             .iter()
             .filter(|(key, _)| key.starts_with(prefix))
             .flat_map(|(_, ids)| ids.iter().copied());
         assert_eq!(trie.token_ids_below(node), below.collect::<Vec<_>>());
+        assert_eq!(trie.id_range(node).len(), trie.token_ids_below(node).len());
         let mut children = 0;
         for byte in 0..=255 {
             let key = [prefix, &[byte]].concat();
@@ -474,31 +424,11 @@ pub(crate) mod tests {
             let map = naive(&items);
             let trie = TokenTrie::from_items(&mut items);
             assert_eq!(trie.num_nodes(), map.len());
-            assert_eq!(trie.sorted_ids(), items.iter().map(|item| item.1).collect::<Vec<_>>());
             for prefix in map.keys() {
                 let node = trie.find(prefix).expect("every prefix has a node");
                 check_node(&trie, &map, prefix, node);
             }
             assert_eq!(trie.find(b"zz"), None);
-        }
-    }
-
-    #[test]
-    fn preorder_visits_prefixes_in_byte_order() {
-        let mut random = Random(2);
-        let mut items = random_items(&mut random);
-        let map = naive(&items);
-        let trie = TokenTrie::from_items(&mut items);
-        let mut path: Vec<u8> = Vec::new();
-        for ((index, node), (prefix, ids)) in trie.preorder().iter().enumerate().zip(&map) {
-            path.truncate(node.depth.saturating_sub(1) as usize);
-            if index > 0 {
-                path.push(node.byte);
-            }
-            assert_eq!(&path, prefix);
-            assert_eq!(node.token, ids.first().copied().unwrap_or(NONE));
-            let below = map.keys().filter(|key| key.starts_with(prefix)).count();
-            assert_eq!(node.subtree_end as usize, index + below);
         }
     }
 
@@ -522,9 +452,10 @@ pub(crate) mod tests {
     fn empty_and_single() {
         let trie = TokenTrie::from_items(&mut Vec::<(Vec<u8>, TokenId)>::new());
         assert_eq!((trie.num_nodes(), trie.token(0), trie.children(0).len()), (1, None, 0));
-        assert!(trie.token_ids_below(0).is_empty() && trie.level(1).is_empty());
+        assert!(trie.token_ids_at(0).is_empty() && trie.token_ids_below(0).is_empty());
         let trie = TokenTrie::from_items(&mut vec![(&b""[..], 5), (&b""[..], 3)]);
         assert_eq!((trie.token(0), trie.duplicates(3)), (Some(3), &[5][..]));
+        assert_eq!(trie.token_ids_at(0), [3, 5]);
         assert!(trie.has_duplicates() && trie.size_bytes() > 0);
     }
 }
