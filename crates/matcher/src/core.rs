@@ -5,6 +5,7 @@ use crate::question::Paths;
 use crate::spans::Stride;
 use crate::stack::{Frame, FrameId, Stack};
 use crate::techniques::Techniques;
+use crate::vocabulary::Sized;
 use penstock_automata::{Limit, RegexId, Regexes, MAX_CHAR};
 use penstock_grammar::{JsonOptions, Lowered, Symbol, Whitespace};
 use penstock_schema::{AskId, NamesId, SchemaMachine, SeenId, ShapeId, Verdicts};
@@ -204,6 +205,8 @@ pub struct Core {
     pub budgets: Budgets,
     /// What characters of some kinds do to terms, by term and kinds; see `dense.rs`.
     pub survival: FxHashMap<(RegexId, u16), Survived>,
+    /// Tokens over the characters of a star, by length; see `dense.rs`.
+    pub star_tokens: FxHashMap<RegexId, Arc<[Sized]>>,
     first_bytes: FxHashMap<RegexId, ByteSet>,
     strides: FxHashMap<RegexId, Stride>,
     /// Those of regular languages below which nothing is open.
@@ -239,6 +242,7 @@ impl Core {
             techniques: Techniques::ALL,
             budgets: Budgets::default(),
             survival: FxHashMap::default(),
+            star_tokens: FxHashMap::default(),
             first_bytes: FxHashMap::default(),
             strides: FxHashMap::default(),
             lanes: Lanes::default(),
@@ -412,6 +416,7 @@ impl Core {
             + self.strides.len() * 40
             + self.survival.len() * 20
             + self.lanes.memory_usage()
+            + self.star_tokens.values().map(|tokens| 8 * tokens.len()).sum::<usize>()
             + self.parts.memory_usage()
             + self.name_states.memory_usage()
             + self.paths.memory_usage()

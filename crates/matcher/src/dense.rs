@@ -13,12 +13,13 @@ use crate::run::Frontier;
 use crate::stack::{Frame, FrameId};
 use crate::techniques::Technique;
 use crate::text::Partial;
-use crate::vocabulary::{Ending, Slice, JSON_SPECIAL_KINDS, KINDS, MAX_LENGTH_BITMAP};
+use crate::vocabulary::{Ending, Sized, Slice, JSON_SPECIAL_KINDS, KINDS, MAX_LENGTH_BITMAP};
 use crate::walk::{is_wide, Base, Guard, Walk};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
 use penstock_schema::{AskId, RecordId, Verdicts};
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// States looked at before a term counts as mortal.
 const MAX_DEATH_STATES: usize = 128;
@@ -166,6 +167,12 @@ impl Walk<'_, '_> {
     /// are taken by the goal alone; what may follow the closing quote depends on the verdicts.
     fn dense_text(&mut self, text: Text, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
+        let is_star = self.run.core.regexes().is_class_star(text.goal);
+        if is_star {
+            let tokens = self.star_tokens(text.goal)?;
+            let fits = tokens.partition_point(|token| u32::from(token.0) <= text.max);
+            self.found.add(tokens[..fits].iter().map(|token| token.1), None);
+        }
         for (i, slice) in vocabulary
             .slices
             .iter()
@@ -176,11 +183,42 @@ impl Walk<'_, '_> {
                 self.found.bases.push(Base::Slice(i as u32));
             } else if self.takes_slice_up_to(text.goal, slice, text.max)? {
                 self.slice_up_to(i, text.max);
-            } else {
+            } else if !is_star {
                 self.walk_slice(slice, text.goal, (text.min, text.max))?;
             }
         }
         self.walk_in_strings(text, config.frame)
+    }
+
+    /// The tokens over the characters of a star that stand in slices which hold others too, by length: whatever a token takes,
+    /// the same star is left, so its length alone decides. Cost: remembered.
+    fn star_tokens(&mut self, star: RegexId) -> Result<Arc<[Sized]>, Limit> {
+        if let Some(known) = self.run.core.star_tokens.get(&star) {
+            return Ok(known.clone());
+        }
+        let mut found: Vec<Sized> = Vec::new();
+        let row = self.run.core.regexes().live_row(star)?;
+        for slice in self
+            .vocabulary
+            .slices
+            .iter()
+            .filter(|slice| slice.kinds & JSON_SPECIAL_KINDS == 0)
+        {
+            if self.survived(star, slice.kinds)?.length == INFINITE {
+                continue;
+            }
+            let mut todo = vec![(slice.trie.root(), 0)];
+            while let Some((node, length)) = todo.pop() {
+                found.extend(slice.trie.items(node).iter().map(|item| (length, item.token)));
+                let children = slice.trie.children(node).iter();
+                let live = children.filter(|child| row.target(child.character) != RegexId::NEVER);
+                todo.extend(live.map(|child| (child, length + 1)));
+            }
+        }
+        found.sort_unstable();
+        let shared: Arc<[Sized]> = found.into();
+        self.run.core.star_tokens.insert(star, shared.clone());
+        Ok(shared)
     }
 
     /// The rests that can follow a string with these verdicts.
