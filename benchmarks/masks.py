@@ -173,7 +173,9 @@ def main() -> int:
     summary, whole = summarise(ask_all(cases_of(options), engines, options.vocabulary))
     record = {"vocabulary": options.vocabulary, "stride": options.stride, "versions": versions(engines), **summary}
     name = "masks" if options.vocabulary == "tekken" else f"masks-{options.vocabulary}"
-    report(name, record, options, print_tables, lambda _, path: plot(whole, path))
+    # Without penstock nothing tells first visits from repeats, and nothing is drawn.
+    is_told = any(f"cold, {TURNS[0]}" in times for times in whole.values())
+    report(name, record, options, print_tables, (lambda _, path: plot(whole, path)) if is_told else None)
     return 0
 
 
