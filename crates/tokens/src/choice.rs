@@ -238,6 +238,7 @@ impl Chooser {
     /// The processor must have AVX2.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
+    // SAFETY: nothing else is asked of the caller; the body is safe code.
     unsafe fn measure_with_avx2(&mut self, row: Row<'_>) -> Result<f32, NoChoice> {
         self.measure_blocks(row)
     }
