@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.grammar import to_ebnf
+from reference.matcher import Vocabulary
 
 TECHNIQUES = penstock.GrammarCompiler._techniques()
 SEEDS = st.integers(0, 2**32 - 1)
@@ -26,6 +27,20 @@ MEMBERS = [f'{name}":{value}'.encode() for name in ("", "a", "b", "ab", "c") for
 MEMBERS += [b'a":1,"a":1}', b'a":1,"b":1}', b'"a":1,"a":2', b'"a":1,"b":2', b'":1,"a":1}', b',"b":1,"c":1']
 EXTRA = (*PIECES, *(word for word in (*WORDS, *MEMBERS, b"\xa9a", b"a\xf0\x9f") if word not in PIECES))
 INFO, VOCABULARY = byte_info(EXTRA), byte_vocabulary(EXTRA)
+# Vocabularies have a token for each number to 999; some here are longer than a number may be, or go on behind it.
+NUMBERS = [*(f"{number}".encode() for number in range(120)), *(f"{number:03}".encode() for number in range(0, 1000, 37))]
+NUMBERS += [b"0" * 20, b"7" * 127, b"7" * 128, b"12,", b"3]", b"0.5", b".25", b"5e", b"e3", b"-1", b" 40", b"00}"]
+NUMERIC = (*PIECES, *(word for word in NUMBERS if word not in PIECES))
+NUMERIC_INFO, NUMERIC_VOCABULARY = byte_info(NUMERIC), byte_vocabulary(NUMERIC)
+NUMERIC_SCHEMAS = (
+    {"type": "number"},
+    {"type": "array", "items": {"type": "integer"}},
+    {"type": "array", "items": {"type": "integer", "minimum": 5, "maximum": 1200}, "minItems": 1},
+    {"type": "array", "items": {"type": "number", "exclusiveMaximum": 10**6}, "uniqueItems": True, "minItems": 1},
+    {"type": "array", "items": {"type": "number", "multipleOf": 0.5}, "minItems": 2},
+    {"type": "array", "items": {"type": "integer", "not": {"multipleOf": 7}}, "minItems": 1},
+    {"type": "object", "additionalProperties": {"oneOf": [{"type": "integer"}, {"minimum": 100}]}, "minProperties": 1},
+)
 SCHEMAS = (
     {
         "type": "object",
@@ -65,9 +80,16 @@ SCHEMAS = (
 )
 
 
-def check(grammar: penstock.Grammar, seed: int, num_walks: int = 2, num_steps: int = 12) -> None:
+def check(
+    grammar: penstock.Grammar,
+    seed: int,
+    num_walks: int = 2,
+    num_steps: int = 12,
+    over: tuple[penstock.TokenizerInfo, Vocabulary] = (INFO, VOCABULARY),
+) -> None:
     """Random walks along the masks of the whole engine; without each technique, and without any, the masks are equal."""
-    compiler = penstock.GrammarCompiler(INFO)
+    info, vocabulary = over
+    compiler = penstock.GrammarCompiler(info)
     try:
         whole = compiler.compile(grammar)
     except (penstock.EmptyLanguageError, penstock.UnsupportedFeatureError):
@@ -79,12 +101,12 @@ def check(grammar: penstock.Grammar, seed: int, num_walks: int = 2, num_steps: i
         matchers = {name: penstock.Matcher(compiled) for name, compiled in others.items()}
         matcher = penstock.Matcher(whole)
         for _ in range(num_steps):
-            allowed = mask_of(matcher, VOCABULARY.size)
-            assert allowed == accepted_alone(matcher, range(VOCABULARY.size))
+            allowed = mask_of(matcher, vocabulary.size)
+            assert allowed == accepted_alone(matcher, range(vocabulary.size))
             for name, other in matchers.items():
-                assert mask_of(other, VOCABULARY.size) == allowed, name
-                assert mask_of(other, VOCABULARY.size) == allowed, f"{name}, the second time"
-            token = pick(rng, sorted(allowed), VOCABULARY)
+                assert mask_of(other, vocabulary.size) == allowed, name
+                assert mask_of(other, vocabulary.size) == allowed, f"{name}, the second time"
+            token = pick(rng, sorted(allowed), vocabulary)
             assert matcher.accept_token(token)
             assert all(other.accept_token(token) for other in matchers.values())
             if matcher.is_terminated():
@@ -113,6 +135,13 @@ def test_masks_of_real_grammars_are_the_same(name: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_masks_of_schemas_are_the_same(number: int, seed: int) -> None:
     check(penstock.Grammar.from_json_schema(SCHEMAS[number]), seed, num_steps=30)
+
+
+@pytest.mark.parametrize("number", range(len(NUMERIC_SCHEMAS)))
+@pytest.mark.parametrize("seed", range(3))
+def test_masks_of_numbers_are_the_same(number: int, seed: int) -> None:
+    grammar = penstock.Grammar.from_json_schema(NUMERIC_SCHEMAS[number])
+    check(grammar, seed, num_steps=16, over=(NUMERIC_INFO, NUMERIC_VOCABULARY))
 
 
 @pytest.mark.parametrize("first", ["open", "bounded"])

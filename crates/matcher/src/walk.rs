@@ -7,12 +7,14 @@ use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
 use crate::lanes::{LaneId, Lanes};
 use crate::question::{PathStep, UNMENTIONED_NAME};
 use crate::run::{started_member, Configs, Frontier, Run};
+use crate::spans::kinds_within;
 use crate::stack::{Doubt, Frame, FrameId};
 use crate::sweeps::Sweep;
 use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{StringTable, Vocabulary, ESCAPE_LETTERS};
 use penstock_automata::{Limit, RegexId, INFINITE};
+use penstock_schema::number::NumberState;
 use penstock_schema::{Kinds, Verdicts};
 use penstock_tokens::{NodeId, TokenId, TokenTrie};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -114,6 +116,23 @@ impl Place {
     }
 }
 
+/// `0` to `9` as the bits of an alphabet.
+const DIGITS: u128 = 0x3FF << b'0';
+
+/// The state of the number that is read at a place, if nothing else can be and its tokens need no guard.
+fn number_of(place: &Place) -> Option<NumberState> {
+    match &place.standing {
+        Standing::Free(configs) if !place.is_doubtful => match configs[..] {
+            [Config {
+                control: Control::Number { state, .. },
+                ..
+            }] => Some(state),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Where a string is read, for the shortcut over the tables.
 enum StringPlace {
     Text(Text),
@@ -181,10 +200,36 @@ impl<'r, 'a> Walk<'r, 'a> {
             }
             match self.lane_at(&place.standing)? {
                 Some(lane) => self.walk_lanes(trie, (node, lane, place.is_doubtful), &mut todo)?,
-                None => self.children(trie, &place, &mut todo)?,
+                None => {
+                    let taken = if main { self.take_digits(&place)? } else { [0; 4] };
+                    self.children_but(trie, &place, &taken, &mut todo)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Inside a number: takes the children of a place below which there are digits only, if so many digits may follow,
+    /// whatever they are. Returns their bytes. Vocabularies that have a token for each number to 999 have a thousand such.
+    fn take_digits(&mut self, place: &Place) -> Result<ByteSet, Limit> {
+        let (trie, below) = (&self.vocabulary.trie, &self.vocabulary.below);
+        let mut taken = [0; 4];
+        let Some(state) = number_of(place).filter(|_| self.run.core.techniques.has(Technique::WholeSubtrees)) else {
+            return Ok(taken);
+        };
+        let digits = kinds_within(DIGITS, false);
+        let of_digits = |&child: &NodeId| trie.byte(child).is_ascii_digit() && below.kinds(child) & !digits == 0;
+        let wanted = trie.children(place.node).filter(of_digits);
+        let longest = wanted.filter_map(|child| below.length(child)).max().unwrap_or(0);
+        let numbers = &mut self.run.core.schemas.numbers;
+        let num_free = numbers.num_free_digits(state, usize::from(longest))?;
+        for child in trie.children(place.node).filter(of_digits) {
+            if below.length(child).is_some_and(|length| usize::from(length) <= num_free) {
+                self.found.tokens.extend_from_slice(trie.token_ids_below(child));
+                add_byte(&mut taken, trie.byte(child));
+            }
+        }
+        Ok(taken)
     }
 
     /// The rests that can be read from `configs`, each with its guard.
@@ -207,15 +252,21 @@ impl<'r, 'a> Walk<'r, 'a> {
 
     /// Adds the children of a place that can be reached to `todo`, whatever stands there.
     pub(crate) fn children(&mut self, trie: &TokenTrie, place: &Place, todo: &mut Vec<Place>) -> Result<(), Limit> {
+        self.children_but(trie, place, &[0; 4], todo)
+    }
+
+    /// [`Walk::children`], but for those with a byte of `taken`.
+    fn children_but(&mut self, trie: &TokenTrie, place: &Place, taken: &ByteSet, todo: &mut Vec<Place>) -> Result<(), Limit> {
         let node = place.node;
         if trie.children(node).is_empty() {
             return Ok(());
         }
         let lane = self.lane_at(&place.standing)?;
-        let live = match (lane, &place.standing) {
+        let mut live = match (lane, &place.standing) {
             (None, Standing::Free(configs)) => self.live_bytes_of(configs)?,
             (Some(lane), _) | (None, &Standing::Lane(lane)) => self.lane(lane).live,
         };
+        live.iter_mut().zip(taken).for_each(|(word, gone)| *word &= !gone);
         let mut failed = None;
         trie.for_each_live_child(node, &live, |child, byte| {
             if failed.is_some() {
