@@ -11,7 +11,7 @@ use crate::frontends::structural_tag::Specials;
 use crate::options::JsonOptions;
 use crate::passes::components::{components, Components};
 use crate::passes::nullable::nullable;
-use crate::passes::productive::productive;
+use crate::passes::productive::{no_text, productive};
 use crate::passes::reachable::{body_exprs, reachable, Reachable};
 use crate::passes::regular::{shapes, why_not_regular, Shape, Shapes};
 use crate::passes::self_recursion::iterate_self_recursion;
@@ -266,15 +266,11 @@ fn check_productive(grammar: &Grammar, used: &Reachable, productive: &[bool]) ->
         ));
     }
     let problem = |&rule: &RuleId| {
-        let Rule { name, place, .. } = grammar.rule(rule);
         let to_repair = match rule == culprit {
             true => "it".to_owned(),
             false => format!("`{}`", grammar.rule(culprit).name),
         };
-        place.problem(
-            format!("no text matches the rule `{name}`"),
-            format!("give {to_repair} an alternative that can end"),
-        )
+        no_text(grammar.rule(rule), &to_repair)
     };
     let problems = empty.iter().take(MAX_PROBLEMS).map(problem).collect();
     Err(GrammarError::new(GrammarErrorKind::EmptyLanguage, problems))

@@ -2,7 +2,7 @@
 use crate::ast::{Grammar, RuleId};
 use crate::error::Problem;
 use crate::frontends::structural_tag::Specials;
-use crate::passes::productive::rules_without_a_text;
+use crate::passes::productive::{no_text, rules_without_a_text};
 use crate::passes::reachable::reachable;
 use rustc_hash::FxHashMap;
 
@@ -23,17 +23,14 @@ impl Grammar {
         let has_text: Vec<bool> = rules_without_a_text(self).iter().map(|without| !without).collect();
         let mut found = Vec::new();
         for (rule, others) in self.by_place() {
-            let name = &self.rule(rule).name;
             let any = |fact: &[bool]| others.iter().any(|rule| fact[rule.index()]);
-            let (message, hint) = match (any(&is_used), any(&has_text)) {
-                (false, _) => (format!("nothing uses the rule `{name}`"), "call it, or delete it"),
-                (true, false) => (
-                    format!("no text matches the rule `{name}`"),
-                    "give it an alternative that can end",
-                ),
-                (true, true) => continue,
-            };
-            found.push(self.rule(rule).place.problem(message, hint));
+            let rule = self.rule(rule);
+            if !any(&is_used) {
+                let message = format!("nothing uses the rule `{}`", rule.name);
+                found.push(rule.place.problem(message, "call it, or delete it"));
+            } else if !any(&has_text) {
+                found.push(no_text(rule, "it"));
+            }
         }
         found
     }

@@ -1,6 +1,7 @@
 //! Collects the mistakes of one text, so that all of them are reported at once.
 use crate::error::{GrammarError, GrammarErrorKind, Problem};
-use penstock_automata::Limit;
+use crate::frontends::regex::compile_pattern;
+use penstock_automata::{Dialect, Limit, Regexes};
 
 /// How many mistakes of one text are reported.
 pub(crate) const MAX_PROBLEMS: usize = 100;
@@ -54,8 +55,19 @@ impl<'a> Mistakes<'a> {
         }
     }
 
+    /// Whether `pattern`, which stands behind the quote at `offset`, compiles as `whole`: the same with its flags. Else its
+    /// mistakes are noted, at their places in the pattern where it is wrong without its flags, too.
+    pub fn check_pattern(&mut self, offset: usize, pattern: &str, whole: &str, dialect: Dialect) -> bool {
+        let Err(error) = compile_pattern(&mut Regexes::new(), whole, dialect) else {
+            return true;
+        };
+        let plain = compile_pattern(&mut Regexes::new(), pattern, dialect).err();
+        self.in_pattern(offset, pattern, plain.unwrap_or(error));
+        false
+    }
+
     /// An error of `pattern`, which stands behind the quote at `offset`. Where it is written with escapes the quote is the place.
-    pub fn in_pattern(&mut self, offset: usize, pattern: &str, error: GrammarError) {
+    fn in_pattern(&mut self, offset: usize, pattern: &str, error: GrammarError) {
         let start = offset + 1;
         let as_written = self.text.get(start..).is_some_and(|text| text.starts_with(pattern));
         if !as_written {

@@ -1,6 +1,7 @@
 //! Which expressions match some text at all. The others are deleted: a mask must not lead into them.
 use super::fixpoint::least_fixpoint;
 use crate::ast::{Expr, Grammar, Rule};
+use crate::error::Problem;
 use penstock_automata::RegexId;
 
 /// Per expression whether some text matches; `terms` are the terms of patterns, *and* and *not*, dead ones as
@@ -12,6 +13,13 @@ pub(crate) fn productive(grammar: &Grammar, used: &[bool], terms: &[Option<Regex
         Expr::Regex { .. } | Expr::SchemaText { .. } | Expr::And(_) | Expr::Not(_) => terms[id.index()] != Some(RegexId::NEVER),
         _ => true,
     })
+}
+
+/// What is told of a rule that no text matches; `to_repair` names the one that must change.
+pub(crate) fn no_text(rule: &Rule, to_repair: &str) -> Problem {
+    let message = format!("no text matches the rule `{}`", rule.name);
+    rule.place
+        .problem(message, format!("give {to_repair} an alternative that can end"))
 }
 
 /// Per rule whether no text matches it, as far as the rules tell: patterns, *and* and *not* count as matching something.

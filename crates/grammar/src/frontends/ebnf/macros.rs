@@ -3,11 +3,11 @@ use super::dispatch::{tag_dispatch, token_tag_dispatch};
 use super::lexer::Kind;
 use super::parser::{GiveUp, Parser};
 use crate::ast::{Expr, ExprId};
-use crate::frontends::regex::{compile_pattern, dialect_named, DIALECT_NAMES};
+use crate::frontends::regex::{dialect_named, DIALECT_NAMES};
 use crate::frontends::structural_tag::{read_tag, Specials};
 use crate::options::JsonOptions;
 use crate::tokens::TokenNames;
-use penstock_automata::{Dialect, Regexes};
+use penstock_automata::Dialect;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -138,15 +138,11 @@ fn regex(parser: &mut Parser, arguments: Vec<Argument>, offset: usize) -> Result
         true => pattern.clone(),
         false => format!("(?{flags}:{pattern})"),
     };
-    if let Err(error) = compile_pattern(&mut Regexes::new(), &whole, dialect) {
-        // The place is one of the pattern without its flags, where it is wrong without them, too.
-        let plain = compile_pattern(&mut Regexes::new(), &pattern, dialect).err();
-        parser.mistakes.in_pattern(place, &pattern, plain.unwrap_or(error));
+    if !parser.mistakes.check_pattern(place, &pattern, &whole, dialect) {
         // The rest of the rule is read all the same.
         return Ok(parser.builder.text(""));
     }
-    let pattern = whole;
-    Ok(parser.builder.add(Expr::Regex { pattern, dialect }))
+    Ok(parser.builder.add(Expr::Regex { pattern: whole, dialect }))
 }
 
 fn is_flags(text: &str) -> bool {

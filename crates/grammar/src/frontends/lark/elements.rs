@@ -4,9 +4,8 @@ use super::scope::{name_mode, GiveUp, Meaning, Mode, Pending, Reader};
 use super::tokens::{token_set, BadTokens};
 use crate::ast::{Expr, ExprId};
 use crate::frontends::nearest::nearest;
-use crate::frontends::regex::compile_pattern;
 use crate::options::JsonOptions;
-use penstock_automata::{CharSet, Dialect, Regexes};
+use penstock_automata::{CharSet, Dialect};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -105,15 +104,11 @@ impl Reader<'_> {
             false => format!("(?{flags}:{pattern})"),
         };
         let dialect = Dialect::Rust;
-        if let Err(error) = compile_pattern(&mut Regexes::new(), &whole, dialect) {
-            // The place is one of the pattern without its flags, where it is wrong without them, too.
-            let plain = compile_pattern(&mut Regexes::new(), pattern, dialect).err();
-            self.mistakes.in_pattern(offset, pattern, plain.unwrap_or(error));
+        if !self.mistakes.check_pattern(offset, pattern, &whole, dialect) {
             // The rest of the definition is read all the same.
             return Ok(self.builder.text(""));
         }
-        let pattern = whole;
-        Ok(self.builder.add(Expr::Regex { pattern, dialect }))
+        Ok(self.builder.add(Expr::Regex { pattern: whole, dialect }))
     }
 
     fn name(&mut self, name: &str, lexeme: &Lexeme, mode: Mode) -> Result<Element, GiveUp> {

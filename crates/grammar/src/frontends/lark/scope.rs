@@ -6,7 +6,7 @@ use crate::ast::{Expr, ExprId, Grammar, GrammarBuilder, RuleId};
 use crate::error::{GrammarError, GrammarErrorKind};
 use crate::frontends::mistakes::{Mistakes, MAX_PROBLEMS};
 use crate::frontends::nearest::nearest;
-use crate::passes::productive::rules_without_a_text;
+use crate::passes::productive::{no_text, rules_without_a_text};
 use crate::place::Place;
 use penstock_automata::Limit;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -391,13 +391,7 @@ fn check_productive(grammar: &Grammar, rules: &[RuleId]) -> Result<(), GrammarEr
     let without_a_text = rules_without_a_text(grammar);
     let mut found: Vec<RuleId> = rules.iter().copied().filter(|rule| without_a_text[rule.index()]).collect();
     found.sort_by_key(|&rule| grammar.rule(rule).place.key());
-    let problem = |&rule: &RuleId| {
-        let message = format!("no text matches the rule `{}`", grammar.rule(rule).name);
-        grammar
-            .rule(rule)
-            .place
-            .problem(message, "give it an alternative that can end")
-    };
+    let problem = |&rule: &RuleId| no_text(grammar.rule(rule), "it");
     match found.is_empty() {
         true => Ok(()),
         false => Err(GrammarError::new(

@@ -6,7 +6,7 @@ use crate::ast::{Dispatch, Expr, ExprId, Grammar};
 use crate::frontends::nearest::one_of_names;
 use crate::frontends::regex::compile_pattern;
 use crate::options::Whitespace;
-use crate::passes::productive::rules_without_a_text;
+use crate::passes::productive::{no_text, rules_without_a_text};
 use penstock_automata::{CharSet, Dialect, Regexes, INFINITE};
 use serde_json::Value;
 use std::sync::Arc;
@@ -165,9 +165,7 @@ impl Reader<'_> {
         }
         let root = grammar.root;
         if rules_without_a_text(&grammar)[root.index()] {
-            let place = grammar.rule(root).place.clone();
-            let problem = place.problem("no text matches the rule `root`", "give it an alternative that can end");
-            return self.empty_language(problem);
+            return self.empty_language(no_text(grammar.rule(root), "it"));
         }
         let rule = self.builder.import(&grammar);
         Ok(self.builder.add(Expr::Rule(rule)))
