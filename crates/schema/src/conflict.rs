@@ -2,7 +2,7 @@
 //!
 //! Members are taken away for good where still no value satisfies what is left; what has to stay is looked into. It runs for
 //! schemas that are refused anyway.
-use crate::error::{pointer_step, ErrorKind};
+use crate::error::{name_of_step, pointer_step, ErrorKind};
 use crate::machine::SchemaMachine;
 use crate::options::SchemaOptions;
 use serde_json::Value;
@@ -73,7 +73,7 @@ fn keyword_above(place: &str) -> Option<Place> {
     let mut above = place.rsplit_once('/');
     while let Some((parent, key)) = above {
         if key.parse::<usize>().is_err() {
-            return Some((parent.into(), key.replace("~1", "/").replace("~0", "~")));
+            return Some((parent.into(), name_of_step(key)));
         }
         above = parent.rsplit_once('/');
     }

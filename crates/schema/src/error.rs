@@ -177,6 +177,11 @@ pub fn pointer_step(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+/// The name that is a step of a JSON pointer.
+pub(crate) fn name_of_step(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
+}
+
 /// What became of one keyword.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -1,5 +1,6 @@
 //! Documents, the resources (`$id`) in them, their anchors, and what a reference leads to.
 use super::uri;
+use crate::error::name_of_step;
 use crate::metaschemas;
 use crate::options::{Draft, SchemaOptions};
 use rustc_hash::FxHashMap;
@@ -269,7 +270,7 @@ impl<'v> Resources<'v> {
     fn follow(&mut self, start: ResourceId, pointer: &str) -> Result<Target<'v>, String> {
         let (mut schema, mut resource) = (self.get(start).root, start);
         for token in pointer[1..].split('/') {
-            let token = token.replace("~1", "/").replace("~0", "~");
+            let token = name_of_step(token);
             schema = match schema {
                 Value::Object(object) => object.get(&token),
                 Value::Array(list) => token.parse().ok().and_then(|index: usize| list.get(index)),
