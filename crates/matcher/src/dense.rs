@@ -13,7 +13,7 @@ use crate::run::Frontier;
 use crate::stack::{Frame, FrameId};
 use crate::techniques::Technique;
 use crate::text::Partial;
-use crate::vocabulary::{Ending, Sized, Slice, JSON_SPECIAL_KINDS, KINDS, MAX_LENGTH_BITMAP};
+use crate::vocabulary::{Ending, Sized, Slice, KINDS, MAX_LENGTH_BITMAP};
 use crate::walk::{is_wide, Base, Guard, Walk};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
 use penstock_schema::{AskId, RecordId, Verdicts};
@@ -77,7 +77,7 @@ impl Walk<'_, '_> {
             .slices
             .iter()
             .enumerate()
-            .filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0)
+            .filter(|(_, slice)| slice.is_for_strings())
         {
             if self.takes_slice(key.others, slice, FREE)? {
                 self.found.bases.push(Base::Slice(i as u32));
@@ -177,7 +177,7 @@ impl Walk<'_, '_> {
             .slices
             .iter()
             .enumerate()
-            .filter(|(_, slice)| slice.kinds & JSON_SPECIAL_KINDS == 0)
+            .filter(|(_, slice)| slice.is_for_strings())
         {
             if self.takes_slice(text.goal, slice, (text.min, text.max))? {
                 self.found.bases.push(Base::Slice(i as u32));
@@ -198,12 +198,7 @@ impl Walk<'_, '_> {
         }
         let mut found: Vec<Sized> = Vec::new();
         let row = self.run.core.regexes().live_row(star)?;
-        for slice in self
-            .vocabulary
-            .slices
-            .iter()
-            .filter(|slice| slice.kinds & JSON_SPECIAL_KINDS == 0)
-        {
+        for slice in self.vocabulary.slices.iter().filter(|slice| slice.is_for_strings()) {
             if self.survived(star, slice.kinds)?.length == INFINITE {
                 continue;
             }

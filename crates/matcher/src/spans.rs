@@ -44,6 +44,15 @@ const fn ranges() -> [(u32, u32); NUM_KINDS] {
     all
 }
 
+/// The kind of `0` to `9`.
+pub(crate) const DIGITS: KindSet = {
+    let mut kind = 0;
+    while RANGES[kind].0 != b'0' as u32 {
+        kind += 1;
+    }
+    1 << kind
+};
+
 fn kind_of(character: u32) -> usize {
     RANGES.partition_point(|range| range.1 < character)
 }

@@ -74,7 +74,7 @@ pub const KINDS: [&[(u32, u32)]; 12] = [
 ];
 
 /// Kinds that stand for themselves nowhere in a JSON string.
-pub const JSON_SPECIAL_KINDS: u16 = 1 << 7 | 1 << 8 | 1 << 9;
+const JSON_SPECIAL_KINDS: u16 = 1 << 7 | 1 << 8 | 1 << 9;
 
 /// The kind of the space.
 const SPACE_KIND: u16 = 1 << 3;
@@ -96,6 +96,13 @@ pub struct Slice {
     pub bitmap: Box<[u32]>,
     /// The tokens, to be walked where the slice cannot be taken whole.
     pub trie: CharTrie<()>,
+}
+
+impl Slice {
+    /// Whether its tokens stand for themselves in a JSON string.
+    pub fn is_for_strings(&self) -> bool {
+        self.kinds & JSON_SPECIAL_KINDS == 0
+    }
 }
 
 /// How a token ends that stays inside a string or leaves it.
@@ -409,7 +416,7 @@ fn slices(info: &TokenizerInfo, ids: &[TokenId], num_words: usize) -> Vec<Slice>
 
 /// What can follow a character boundary of a string, apart from the slices that may stand there.
 fn in_strings(info: &TokenizerInfo, ids: &[TokenId], slices: &[Slice], rests: &TokenTrie) -> CharTrie<Ending> {
-    let plain: Vec<&Slice> = slices.iter().filter(|slice| slice.kinds & JSON_SPECIAL_KINDS == 0).collect();
+    let plain: Vec<&Slice> = slices.iter().filter(|slice| slice.is_for_strings()).collect();
     let mut texts = Vec::new();
     for &token in ids {
         if plain.iter().any(|slice| bitmask::test(&slice.bitmap, token)) {

@@ -7,7 +7,7 @@ use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
 use crate::lanes::{LaneId, Lanes};
 use crate::question::{PathStep, UNMENTIONED_NAME};
 use crate::run::{started_member, Configs, Frontier, Run};
-use crate::spans::kinds_within;
+use crate::spans::DIGITS;
 use crate::stack::{Doubt, Frame, FrameId};
 use crate::sweeps::Sweep;
 use crate::techniques::Technique;
@@ -116,9 +116,6 @@ impl Place {
     }
 }
 
-/// `0` to `9` as the bits of an alphabet.
-const DIGITS: u128 = 0x3FF << b'0';
-
 /// The state of the number that is read at a place, if nothing else can be and its tokens need no guard.
 fn number_of(place: &Place) -> Option<NumberState> {
     match &place.standing {
@@ -217,8 +214,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         let Some(state) = number_of(place).filter(|_| self.run.core.techniques.has(Technique::WholeSubtrees)) else {
             return Ok(taken);
         };
-        let digits = kinds_within(DIGITS, false);
-        let of_digits = |&child: &NodeId| trie.byte(child).is_ascii_digit() && below.kinds(child) & !digits == 0;
+        let of_digits = |&child: &NodeId| trie.byte(child).is_ascii_digit() && below.kinds(child) & !DIGITS == 0;
         let wanted = trie.children(place.node).filter(of_digits);
         let longest = wanted.filter_map(|child| below.length(child)).max().unwrap_or(0);
         let numbers = &mut self.run.core.schemas.numbers;

@@ -277,7 +277,7 @@ impl Chooser {
         let mut leader = Leader::NOBODY;
         let first = self.maxima.iter().position(|&most| most == best).unwrap_or(0);
         let mut look = |block: usize| {
-            let missing = leader.total - (f64::from(self.maxima[block]) - f64::from(best)) / temperature;
+            let missing = leader.total - z_of(self.maxima[block], best, temperature);
             if missing > MOST_NOISE {
                 return;
             }
@@ -285,7 +285,7 @@ impl Chooser {
             row.for_each(block, |token, score| {
                 let bits = Noise::bits(key, token);
                 if bits >= least {
-                    leader.meet((f64::from(score) - f64::from(best)) / temperature, bits, token);
+                    leader.meet(z_of(score, best, temperature), bits, token);
                 }
             });
         };
@@ -316,7 +316,7 @@ impl Chooser {
             }
             row.for_each(block, |token, score| {
                 if score > floor {
-                    let z = (f64::from(score) - f64::from(best)) / temperature;
+                    let z = z_of(score, best, temperature);
                     self.kept.push(Candidate { z, token });
                 }
             });
@@ -345,12 +345,11 @@ impl Chooser {
 
     /// Keeps the smallest set of likely tokens that has the share of all probability, without sorting more than one bin.
     fn keep_mass(&mut self, row: Row<'_>, best: f32, temperature: f64, share: f64) {
-        let z_of = |score: f32| (f64::from(score) - f64::from(best)) / temperature;
         self.bins.clear();
         self.bins.resize(NUM_BINS, 0.0);
         for (block, _) in self.maxima.iter().enumerate().filter(|(_, &most)| most > f32::NEG_INFINITY) {
             row.for_each(block, |_, score| {
-                let z = z_of(score);
+                let z = z_of(score, best, temperature);
                 self.bins[bin_of(z)] += z.exp();
             });
         }
@@ -375,7 +374,7 @@ impl Chooser {
                 if score < floor {
                     return;
                 }
-                let z = z_of(score);
+                let z = z_of(score, best, temperature);
                 match bin_of(z) {
                     bin if bin < edge => self.kept.push(Candidate { z, token }),
                     bin if bin == edge => self.edge.push(Candidate { z, token }),
@@ -398,11 +397,11 @@ impl Chooser {
         self.kept.clear();
         let floor = (share.ln() - 1e-9).max(-NOISE_RANGE);
         for (block, &most) in self.maxima.iter().enumerate() {
-            if (f64::from(most) - f64::from(best)) / temperature < floor {
+            if z_of(most, best, temperature) < floor {
                 continue;
             }
             row.for_each(block, |token, score| {
-                let z = (f64::from(score) - f64::from(best)) / temperature;
+                let z = z_of(score, best, temperature);
                 if z >= floor {
                     self.kept.push(Candidate { z, token });
                 }
@@ -423,6 +422,12 @@ impl Chooser {
         }
         leader.token
     }
+}
+
+/// Logit / temperature, the best one's taken away.
+#[inline]
+fn z_of(score: f32, best: f32, temperature: f64) -> f64 {
+    (f64::from(score) - f64::from(best)) / temperature
 }
 
 fn bin_of(z: f64) -> usize {
