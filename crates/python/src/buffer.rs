@@ -4,6 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+/// How the buffer protocol names int32 and uint32.
+const INT32: &[&str] = &["i", "l", "I", "L"];
+
 /// The memory of an array, held for the time of one call. It never leaves the thread that holds the GIL.
 pub struct View(ffi::Py_buffer);
 
@@ -42,6 +45,16 @@ impl View {
         }
         // SAFETY: strides that are there have `ndim` entries.
         unsafe { std::slice::from_raw_parts(self.0.strides, self.0.ndim as usize) }
+    }
+
+    /// Rows and columns, one axis being one row; None for more axes, and for other items than those of four bytes and these formats.
+    fn table(&self, formats: &[&str]) -> Option<(usize, usize)> {
+        let is_right = self.item_size() == 4 && formats.contains(&self.format().as_str());
+        match *self.shape() {
+            [num_columns] if is_right => Some((1, num_columns as usize)),
+            [num_rows, num_columns] if is_right => Some((num_rows as usize, num_columns as usize)),
+            _ => None,
+        }
     }
 
     /// The kind of its elements, without the sign of the byte order.
@@ -92,25 +105,17 @@ impl Rows {
                 "the bitmask is no writable contiguous array ({cause}); make it with allocate_token_bitmask"
             ))
         })?;
-        let (num_rows, num_words) = Rows::shape_of(&view)?;
+        let (num_rows, num_words) = view.table(INT32).ok_or_else(|| {
+            let (dimensions, format, size) = (view.shape().len(), view.format(), view.item_size());
+            wrong(format!(
+                "the bitmask has `{dimensions}` dimensions of `{format}` ({size} bytes), int32 of shape [rows, words] is needed; make it with allocate_token_bitmask"
+            ))
+        })?;
         Ok(Rows {
             view,
             num_rows,
             num_words,
         })
-    }
-
-    fn shape_of(view: &View) -> PyResult<(usize, usize)> {
-        let (format, size) = (view.format(), view.item_size());
-        let is_int32 = size == 4 && matches!(format.as_str(), "i" | "l" | "I" | "L");
-        match *view.shape() {
-            [num_words] if is_int32 => Ok((1, num_words as usize)),
-            [num_rows, num_words] if is_int32 => Ok((num_rows as usize, num_words as usize)),
-            ref shape => Err(wrong(format!(
-                "the bitmask has `{}` dimensions of `{format}` ({size} bytes), int32 of shape [rows, words] is needed; make it with allocate_token_bitmask",
-                shape.len()
-            ))),
-        }
     }
 
     /// One row; out of range raises MatcherStateError.
@@ -156,29 +161,23 @@ impl Table {
 
     /// Rows of int32, such as a bitmask.
     pub fn words(array: &Bound<'_, PyAny>) -> PyResult<Table> {
-        Table::new(array, "int32", &["i", "l", "I", "L"])
+        Table::new(array, "int32", INT32)
     }
 
     fn new(array: &Bound<'_, PyAny>, dtype: &str, formats: &[&str]) -> PyResult<Table> {
         let view = View::new(array, ffi::PyBUF_C_CONTIGUOUS | ffi::PyBUF_FORMAT)
             .map_err(|cause| PyValueError::new_err(format!("no contiguous array of `{dtype}` ({cause}); pass one of NumPy")))?;
-        let format = view.format();
-        let is_right = view.item_size() == 4 && formats.contains(&format.as_str()) && view.start().cast::<u32>().is_aligned();
-        let shape = match *view.shape() {
-            [num_columns] if is_right => Some((1, num_columns)),
-            [num_rows, num_columns] if is_right => Some((num_rows, num_columns)),
-            _ => None,
-        };
-        let Some((num_rows, num_columns)) = shape else {
-            let dimensions = view.shape().len();
+        let is_aligned = view.start().cast::<u32>().is_aligned();
+        let Some((num_rows, num_columns)) = view.table(formats).filter(|_| is_aligned) else {
+            let (dimensions, format) = (view.shape().len(), view.format());
             return Err(PyValueError::new_err(format!(
                 "`{dimensions}` dimensions of `{format}`, where aligned `{dtype}` of shape [columns] or [rows, columns] is needed; convert it"
             )));
         };
         Ok(Table {
             view,
-            num_rows: num_rows as usize,
-            num_columns: num_columns as usize,
+            num_rows,
+            num_columns,
         })
     }
 
