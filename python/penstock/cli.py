@@ -388,7 +388,8 @@ def _check(options: argparse.Namespace) -> int:
     except (GrammarError, LimitError) as error:
         return _complain(_located(options, str(error)), UNUSABLE)
     num_refused = _print_report(compiled, everything=options.all) if options.schema is not None else 0
-    for remark in _remarks(options):
+    grammar = _written_grammar(options)
+    for remark in () if grammar is None else grammar.remarks:
         print(_located(options, f"remark: {remark}"))
     num_wrong = 0
     for path in options.instances:
@@ -403,16 +404,12 @@ def _check(options: argparse.Namespace) -> int:
     return NO if num_refused or num_wrong else OK
 
 
-def _remarks(options: argparse.Namespace) -> list[str]:
-    """Return what is odd about a grammar that compiles, such as rules that nothing uses."""
-    from penstock import Grammar
-
+def _written_grammar(options: argparse.Namespace) -> Any:
+    """Return the grammar of a file in Lark or EBNF, None where the language is given in another way."""
     lark = _lark_file(options)
     if lark is not None:
-        return Grammar.from_lark(_read_text(lark, "grammar")).remarks
-    if options.grammar is not None:
-        return Grammar.from_ebnf(_read_text(options.grammar, "grammar")).remarks
-    return []
+        return penstock.Grammar.from_lark(_read_text(lark, "grammar"))
+    return None if options.grammar is None else penstock.Grammar.from_ebnf(_read_text(options.grammar, "grammar"))
 
 
 def _located(options: argparse.Namespace, message: str) -> str:
@@ -429,11 +426,9 @@ def _compile_for_bytes(options: argparse.Namespace, *, strict: bool = True, max_
         return compiler.compile_json_schema(_read_schema(options.schema), strict=strict, max_whitespace=max_whitespace)
     if options.regex is not None:
         return compiler.compile_regex(options.regex)
-    lark = _lark_file(options)
-    if lark is not None:
-        return compiler.compile_lark(_read_text(lark, "grammar"))
-    if options.grammar is not None:
-        return compiler.compile_ebnf(_read_text(options.grammar, "grammar"))
+    grammar = _written_grammar(options)
+    if grammar is not None:
+        return compiler.compile(grammar)
     return compiler.compile_structural_tag(_read_text(options.structural_tag, "structural tag"))
 
 

@@ -68,7 +68,7 @@ class Lookahead:
         logits = yield "target", sequence.chain([*sequence.prompt_ids, *chain], num_logits=1 + len(chain))
         tree = _Tree([sequence.prompt_ids[-1], *chain], list(range(-1, len(chain))))
         going, path = _walk(sequence, tree, logits)
-        _show(session, [tree.token_ids[node] for node in path], logits, path)
+        _show(session, tree.token_ids, logits, path)
         sequence.keep([*range(num_prompt), *(num_prompt - 1 + node for node in path[1:])])
         return going
 
@@ -86,7 +86,7 @@ class Lookahead:
         if watch is not None:
             watch.tell(len(tree.token_ids) - 1)
         going, path = _walk(sequence, tree, logits)
-        _show(session, [tree.token_ids[node] for node in path], logits, path)
+        _show(session, tree.token_ids, logits, path)
         if tree.beliefs is not None:
             drafted = tree.beliefs[tree.num_sure + 1 :]
             session.width.observe(sum(drafted), sum(node > tree.num_sure for node in path))
@@ -98,7 +98,7 @@ class Lookahead:
         budget = self._budget(sequence)
         prune = getattr(sequence.matcher, "prune", None)
         width = None if prune is None else getattr(session, "width", None)
-        width = None if width is None else width.at(len(sequence.prompt_ids) + len(sequence.token_ids))
+        width = None if width is None else width.at(sequence.length)
         forced = self._forced(sequence)[:budget]
         if hasattr(session, "grow"):  # a drafter that needs forwards of its own
             proposed: Any = _Tree(*(yield from session.grow(sequence, budget)))
@@ -178,8 +178,7 @@ class _Watch:
         """Tell what the forward cost that has just been run."""
         forwards, positions, seconds = (now - then for now, then in zip(self._spent(), self._before, strict=True))
         if forwards == 1 and positions == num_drafted + 1:
-            length = len(self._sequence.prompt_ids) + len(self._sequence.token_ids)
-            self._learned.observe(length, num_drafted, seconds)
+            self._learned.observe(self._sequence.length, num_drafted, seconds)
 
 
 def _watch_of(sequence: Sequence, session: Any) -> _Watch | None:
@@ -288,10 +287,10 @@ def _paying(tree: _Tree, num_sure: int, width: Any) -> _Tree:
 
 def _show(session: Any, token_ids: list[int], logits: Logits, path: list[int]) -> None:
     """Let a drafter that wants to see logits see those of the confirmed path: what stands behind wrong nodes costs as much to
-    read and is asked for less often. token_ids: of the path's nodes."""
+    read and is asked for less often. token_ids: of all nodes."""
     observe = getattr(session, "observe", None)
     if observe is not None:
-        observe(token_ids, logits[path])
+        observe([token_ids[node] for node in path], logits[path])
 
 
 def tree_lists(tree: Any) -> tuple[list[int], list[int]]:

@@ -209,8 +209,7 @@ class Reader:
 
     def has_room(self, num_tokens: int) -> bool:
         """Whether the model can read so many tokens behind the text."""
-        written = len(self.sequence.prompt_ids) + len(self.sequence.token_ids)
-        return self.max_positions is None or written + num_tokens <= self.max_positions
+        return self.max_positions is None or self.sequence.length + num_tokens <= self.max_positions
 
     def prefill(self) -> Generator[tuple[str, Growth], Logits, None]:
         """Read the text as it stands, as one chain, which needs no mask however long it is."""

@@ -86,6 +86,11 @@ class Sequence:
         return self.token_ids[-1] if self.token_ids else self.prompt_ids[-1]
 
     @property
+    def length(self) -> int:
+        """Tokens of the prompt and of what was written behind it."""
+        return len(self.prompt_ids) + len(self.token_ids)
+
+    @property
     def num_remaining(self) -> int:
         """How many tokens may still be written."""
         return self.max_tokens - len(self.token_ids)

@@ -84,7 +84,7 @@ class _Session:
         if self._last is None:
             raise ValueError("the text has no token to continue; give `start` a prompt or call `extend` first")
         width = None if self._width is None else self._width.at(self._length)
-        token_ids, parents, logprobs, beliefs = self._grow(self._last, budget, MIN_BELIEF if width is None else width.floor)
+        token_ids, parents, logprobs, beliefs = self._grow(self._last, budget, 0.0 if width is None else width.floor)
         size = len(beliefs) if width is None else width.cut(beliefs)
         children = {(parents[node], token_ids[node]): node for node in range(1, size + 1)}
         self._drafted = sum(beliefs[:size]), children
@@ -114,14 +114,14 @@ class _Session:
     def finish(self) -> None:
         pass
 
-    def _grow(self, root: int, budget: int, least: float) -> tuple[list[int], list[int], list[float], list[float]]:
+    def _grow(self, root: int, budget: int, floor: float) -> tuple[list[int], list[int], list[float], list[float]]:
         """Return tokens, parents and log-beliefs given the parent of a best-first tree, and path beliefs, without node 0."""
         shares = [hit / self._successors.num_trials for hit in self._successors.hits]
         token_ids, parents, logprobs = [root], [-1], [0.0]
         beliefs: list[float] = []
         heap: list[tuple[float, int, int, int, float]] = []  # -belief, order, parent, token, share
         order = itertools.count()
-        floor = max(MIN_BELIEF, least)
+        floor = max(MIN_BELIEF, floor)
 
         def offer(node: int, belief: float) -> None:
             for token, share in zip(self._successors.by_token.get(token_ids[node], ()), shares, strict=False):
