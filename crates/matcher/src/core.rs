@@ -1,5 +1,6 @@
 //! What all matchers of one compiled grammar share: its automata, schemas and styles, lazily grown.
 use crate::budget::Budgets;
+use crate::endings::EndingLists;
 use crate::lanes::Lanes;
 use crate::question::Paths;
 use crate::spans::Stride;
@@ -195,6 +196,8 @@ pub struct Core {
     pub name_states: PartLists,
     /// How the questions of masks are named.
     pub paths: Paths,
+    /// The declared names that one token can end.
+    pub endings: EndingLists,
     /// A shortest text for each rule, once a completion asked for one.
     pub rule_texts: Option<Vec<Option<String>>>,
     /// Most containers and calls that may be open (`max_nesting`).
@@ -237,6 +240,7 @@ impl Core {
             parts: PartLists::default(),
             name_states: PartLists::default(),
             paths: Paths::default(),
+            endings: EndingLists::default(),
             rule_texts: None,
             max_nesting: MAX_NESTING,
             techniques: Techniques::ALL,
@@ -420,6 +424,7 @@ impl Core {
             + self.parts.memory_usage()
             + self.name_states.memory_usage()
             + self.paths.memory_usage()
+            + self.endings.memory_usage()
     }
 }
 

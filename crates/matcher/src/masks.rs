@@ -334,7 +334,7 @@ impl Masks {
             let leaf = walk_afresh(run, vocabulary, config)?;
             return Pick::new(Arc::new(leaf), &[], Vec::new()).tried(run, info, config).map(Some);
         }
-        let control = memo_key(run, config.control, vocabulary.longest);
+        let control = memo_key(run, vocabulary, config.control);
         let key = (!techniques.has(Technique::AnswerKeys)).then(|| (control, run.stack.spell_out(config.frame)));
         let known = match &key {
             None => self.find(run, &control, config.frame)?,
@@ -436,27 +436,52 @@ fn walk_once(
 
 /// The control under which a mask is kept: counts that no token can use up are cut, and names that are no longer a prefix of a
 /// declared one are alike in every object.
-fn memo_key(run: &Run<'_>, control: Control, longest: u32) -> Control {
+fn memo_key(run: &mut Run<'_>, vocabulary: &Vocabulary, control: Control) -> Control {
     match control {
         Control::Text(text) => Control::Text(Text {
             text: TextId::UNKEPT,
-            ..cut_lengths(run, text, longest)
+            ..cut_lengths(run, text, vocabulary.longest)
         }),
-        Control::Key(key) => {
-            let text = TextId::EMPTY;
-            Control::Key(match key.low < key.high {
-                true => Key { text, ..key },
-                false => Key {
-                    shape: ShapeId(0),
-                    low: 0,
-                    high: 0,
-                    depth: 0,
-                    text,
-                    ..key
-                },
-            })
+        Control::Key(key) => Control::Key(name_key(run, vocabulary, key)),
+        _ => control.mask_key(vocabulary.longest),
+    }
+}
+
+/// [`memo_key`] inside a name. Where every other name may come the declared ones correct the tokens that end them and nothing
+/// else ([`Walk::tokens`] asks of nothing but [`crate::endings`]), so what is left of these takes the place of the names.
+fn name_key(run: &mut Run<'_>, vocabulary: &Vocabulary, key: Key) -> Key {
+    let text = TextId::EMPTY;
+    let undeclared = Key {
+        shape: ShapeId(0),
+        low: 0,
+        high: 0,
+        depth: 0,
+        text,
+        ..key
+    };
+    if key.low >= key.high {
+        return undeclared;
+    }
+    let techniques = run.core.techniques;
+    let is_open = key.others == RegexId::ANYTHING && key.partial == Partial::None;
+    let table = vocabulary.tables.get(&TokenTrie::ROOT);
+    let (true, Some(table)) = (is_open && techniques.has(Technique::StringTables), table) else {
+        return Key { text, ..key };
+    };
+    let core = &mut *run.core;
+    let endings = core.endings.of(&key, table, &core.schemas, &mut core.paths);
+    match endings.list {
+        0 => undeclared,
+        // A whole stack does not tell which names these are; answers do, as they are asked of them.
+        _ if !techniques.has(Technique::AnswerKeys) => Key { text, ..key },
+        list => {
+            run.endings = endings.names;
+            Key {
+                shape: ShapeId(list),
+                high: 1,
+                ..undeclared
+            }
         }
-        _ => control.mask_key(longest),
     }
 }
 

@@ -91,6 +91,10 @@ pub const UNMENTIONED_NAME: u32 = u32::MAX;
 /// Names from here on stand for every other name of a class: the index of the class's language is added.
 pub const FIRST_NAME_CLASS: u32 = 0x8000_0000;
 
+/// Numbers from here on stand for the declared names that one token can end where the text stands inside a name: the place in
+/// their list is added. See [`crate::endings`].
+pub const FIRST_ENDING: u32 = 0x4000_0000;
+
 impl Paths {
     /// `path` and one step more.
     pub fn then(&mut self, path: PathId, step: PathStep) -> PathId {
@@ -105,7 +109,7 @@ impl Paths {
         self.steps[path.0 as usize]
     }
 
-    /// The number of a member's name, below [`FIRST_NAME_CLASS`].
+    /// The number of a member's name, below [`FIRST_ENDING`].
     pub fn name_id(&mut self, name: &str) -> u32 {
         if let Some(&id) = self.name_ids.get(name) {
             return id;

@@ -4,12 +4,13 @@
 //! records, and [`Run::replay`] puts the same questions to another stack.
 use crate::control::{Config, Control};
 use crate::core::{Core, Style};
-use crate::question::{Ask, Known, PathId, PathStep, Question, Recorder, FIRST_NAME_CLASS, UNMENTIONED_NAME};
+use crate::question::{Ask, Known, PathId, PathStep, Question, Recorder, FIRST_ENDING, FIRST_NAME_CLASS, UNMENTIONED_NAME};
 use crate::stack::{Container, Doubt, Frame, FrameId, Held, Stack, TextId};
 use crate::text::Partial;
 use penstock_automata::{Limit, RegexId};
 use penstock_schema::{Item, Member, Next, ShapeId, ValueId, Verdicts};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The ways to read a text; nearly always one.
 pub type Configs = SmallVec<[Config; 2]>;
@@ -39,6 +40,8 @@ pub struct Run<'a> {
     pub stack: &'a mut Stack,
     /// Set while a mask is being made.
     pub recorder: Option<Recorder>,
+    /// The declared names that one token can end where the text stands, if the mask there is kept under what is left of them.
+    pub endings: Arc<[u32]>,
     /// Set in walks: values of items that others must differ from are left open ([`Doubt`]).
     pub leaves_open: bool,
     /// Whether the walk has left one open.
@@ -63,6 +66,7 @@ impl<'a> Run<'a> {
             core,
             stack,
             recorder: None,
+            endings: Arc::default(),
             leaves_open: false,
             has_doubts: false,
             now: 0,
@@ -280,6 +284,10 @@ impl<'a> Run<'a> {
             let class = RegexId::from_index(class);
             return self.core.schemas.take_of_class(container.record, container.seen, class);
         }
+        let name = match name.checked_sub(FIRST_ENDING) {
+            Some(place) => self.endings[place as usize],
+            None => name,
+        };
         self.core
             .schemas
             .take(container.record, container.seen, self.core.paths.name(name))

@@ -5,7 +5,7 @@
 use crate::control::{Config, Control, Gap, Key, Text};
 use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
 use crate::lanes::{LaneId, Lanes};
-use crate::question::{PathStep, UNMENTIONED_NAME};
+use crate::question::{PathStep, FIRST_ENDING, UNMENTIONED_NAME};
 use crate::run::{started_member, Configs, Frontier, Run};
 use crate::spans::DIGITS;
 use crate::stack::{Doubt, Frame, FrameId};
@@ -417,33 +417,10 @@ impl<'r, 'a> Walk<'r, 'a> {
     /// tokens whose text before the quote is exactly what is left of them.
     fn key_table(&mut self, table: &StringTable, key: Key, frame: FrameId, at_root: bool) -> Result<(), Limit> {
         self.add_inside(table, INFINITE, at_root);
-        let own_key = at_root && self.run.is_guarded(frame);
-        let mut special: FxHashSet<&str> = FxHashSet::default();
-        for i in key.low..key.high {
-            let name = self.run.core.schemas.shape(key.shape).names[i as usize].to_string();
-            let Some((content, tokens)) = table.by_content.get_key_value(&name[key.depth as usize..]) else {
-                continue;
-            };
-            special.insert(content);
-            let noted = self.run.core.paths.name_id(&name);
-            self.named_tokens(frame, &name, noted, tokens)?;
-        }
-        if !own_key {
-            // Names that lie wholly within a token may have been seen before.
-            let before = self.run.stack.text(key.text);
-            for content in table
-                .by_content
-                .keys()
-                .filter(|content| !special.contains(&***content))
-                .collect::<Vec<_>>()
-            {
-                let name = format!("{before}{content}");
-                let noted = self.run.core.paths.name_id(&name);
-                if self.run.fact_member(frame, &name, noted)?.is_none() {
-                    special.insert(content);
-                }
-            }
-        }
+        let special = match at_root && self.run.is_guarded(frame) {
+            true => self.own_endings(table, &key, frame)?,
+            false => self.endings_within(table, &key, frame)?,
+        };
         let excluded: FxHashSet<TokenId> = special
             .iter()
             .flat_map(|content| table.by_content[*content].iter().map(|entry| entry.1))
@@ -459,6 +436,46 @@ impl<'r, 'a> Walk<'r, 'a> {
             self.found.add(tokens.filter(|token| !excluded.contains(token)), guard);
         }
         Ok(())
+    }
+
+    /// The tokens that end the name in which the walk began as a declared one; what they add to it.
+    fn own_endings<'t>(&mut self, table: &'t StringTable, key: &Key, frame: FrameId) -> Result<FxHashSet<&'t str>, Limit> {
+        let core = &mut *self.run.core;
+        let names = core.endings.of(key, table, &core.schemas, &mut core.paths).names;
+        let mut special = FxHashSet::default();
+        for (place, &id) in names.iter().enumerate() {
+            let name = self.run.core.paths.name(id).to_string();
+            if let Some((content, tokens)) = table.by_content.get_key_value(&name[key.depth as usize..]) {
+                special.insert(&**content);
+                self.named_tokens(frame, &name, FIRST_ENDING + place as u32, tokens)?;
+            }
+        }
+        Ok(special)
+    }
+
+    /// The same for a name that began within the walk. Such names may lie wholly within a token, so they may have been seen before.
+    fn endings_within<'t>(&mut self, table: &'t StringTable, key: &Key, frame: FrameId) -> Result<FxHashSet<&'t str>, Limit> {
+        let mut special = FxHashSet::default();
+        for i in key.low..key.high {
+            let name = self.run.core.schemas.shape(key.shape).names[i as usize].to_string();
+            let Some((content, tokens)) = table.by_content.get_key_value(&name[key.depth as usize..]) else {
+                continue;
+            };
+            special.insert(&**content);
+            let noted = self.run.core.paths.name_id(&name);
+            self.named_tokens(frame, &name, noted, tokens)?;
+        }
+        let before = self.run.stack.text(key.text);
+        for content in table.by_content.keys() {
+            if !special.contains(&**content) {
+                let name = format!("{before}{content}");
+                let noted = self.run.core.paths.name_id(&name);
+                if self.run.fact_member(frame, &name, noted)?.is_none() {
+                    special.insert(content);
+                }
+            }
+        }
+        Ok(special)
     }
 
     /// The tokens that close a name which patterns tell from others: by the class that the name has then.
