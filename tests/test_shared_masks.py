@@ -126,7 +126,7 @@ def test_the_order_of_visits_changes_no_mask(schema: dict[str, Any], seed: int) 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_names_with_the_same_end_share_masks_and_answer_for_themselves(order: int) -> None:
-    """Far from its end a name's mask is that of any other name; near it, that of names with the same end and the same values."""
+    """Far from its end a name has the mask of any other name; near it, that of names with the same end and the same values."""
     names = ("abcdefgas", "bcdefghbas", "cdefghcas", "defghdas")[::order]
     kinds: dict[str, Any] = dict(
         zip(sorted(names), ({"type": "string"}, {"type": "string"}, {"type": "integer"}, False), strict=True)
