@@ -1,5 +1,6 @@
 //! What all matchers of one compiled grammar share: its automata, schemas and styles, lazily grown.
 use crate::budget::Budgets;
+use crate::closure::Plans;
 use crate::endings::EndingLists;
 use crate::lanes::Lanes;
 use crate::question::Paths;
@@ -214,6 +215,8 @@ pub struct Core {
     strides: FxHashMap<RegexId, Stride>,
     /// Those of regular languages below which nothing is open.
     pub(crate) lanes: Lanes,
+    /// What places lead to by calls.
+    pub(crate) plans: Plans,
     externals: FxHashMap<RegexId, Arc<[(u32, RegexId)]>>,
     other_names: FxHashMap<(ShapeId, RegexId, SeenId), RegexId>,
     /// A shortest word of a language of names.
@@ -250,6 +253,7 @@ impl Core {
             first_bytes: FxHashMap::default(),
             strides: FxHashMap::default(),
             lanes: Lanes::default(),
+            plans: Plans::default(),
             externals: FxHashMap::default(),
             other_names: FxHashMap::default(),
             first_names: FxHashMap::default(),
@@ -420,6 +424,7 @@ impl Core {
             + self.strides.len() * 40
             + self.survival.len() * 20
             + self.lanes.memory_usage()
+            + self.plans.memory_usage()
             + self.star_tokens.values().map(|tokens| 8 * tokens.len()).sum::<usize>()
             + self.parts.memory_usage()
             + self.name_states.memory_usage()

@@ -4,13 +4,14 @@
 //!
 //! Reading order, bottom up: `text` (characters out of bytes), `stack` (what is open), `control` (where the text stands),
 //! `core` (what is shared and lazily grown), `question` and `run` (what may be learned of a frame, and how it is noted),
-//! `json` and `rules` (one byte), `vocabulary` (tables of the tokens), `endings` (names that one token can end), `walk` and `dense` (which tokens can be read),
+//! `json`, `closure` and `rules` (one byte), `vocabulary` (tables of the tokens), `endings` (names that one token can end), `walk` and `dense` (which tokens can be read),
 //! `masks` (remembering them), `mask` (of one state), `origin` and `saved` (where they were needed, in a file), `ahead` (making them early), `forward` (what must come), `completion` (a way to the end),
 //! `budget` (tokens of a rule are counted), `captures` (which rule read what), `compiled`, `matcher`.
 mod ahead;
 mod budget;
 mod captures;
 mod chars;
+mod closure;
 mod compiled;
 mod completion;
 mod control;

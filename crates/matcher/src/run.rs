@@ -103,11 +103,10 @@ impl<'a> Run<'a> {
     pub fn peek(&mut self, id: FrameId) -> Frame {
         if let Some(path) = self.foreign(id) {
             let question = Question { path, ask: Ask::Peek };
-            if let Some(mut recorder) = self.recorder.take() {
-                if recorder.answer(&question).is_none() {
-                    let answer = self.peek_answer(&mut recorder.known, path, id);
-                    recorder.note(question, answer);
-                }
+            let is_new = |recorder: &mut Recorder| recorder.answer(&question).is_none();
+            if let Some(mut recorder) = self.recorder.take_if(is_new) {
+                let answer = self.peek_answer(&mut recorder.known, path, id);
+                recorder.note(question, answer);
                 self.recorder = Some(recorder);
             }
         }

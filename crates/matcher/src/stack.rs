@@ -7,6 +7,7 @@
 use penstock_automata::RegexId;
 use penstock_schema::{NameId, RecordId, SeenId, ValueId};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// A frame of a [`Stack`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -140,9 +141,28 @@ pub enum Parent {
 }
 
 /// A frame of a group that is being made: where it returns, and its mark.
-pub type Member = (Vec<(RegexId, Parent)>, CallMark);
+pub type Member = (SmallVec<[(RegexId, Parent); 2]>, CallMark);
 
-type GroupKey = Box<[(Box<[(RegexId, Parent)]>, CallMark)]>;
+/// A group spelt out: of each member its mark, how many entries it has, and these.
+type GroupKey = SmallVec<[u32; 8]>;
+
+/// Added to the index of a member where a frame of a group returns to one of its own.
+const LOCAL: u32 = 0x8000_0000;
+
+fn spell_out_group(group: &[Member]) -> GroupKey {
+    let mut key = GroupKey::new();
+    for (entries, mark) in group {
+        key.extend([mark.rule, mark.until, entries.len() as u32]);
+        for &(rest, parent) in entries {
+            let parent = match parent {
+                Parent::Frame(frame) => frame.0,
+                Parent::Local(member) => LOCAL | member,
+            };
+            key.extend([rest.index(), parent]);
+        }
+    }
+    key
+}
 
 /// How far an arena had grown; see [`Stack::truncate`].
 #[derive(Clone, Copy, Debug)]
@@ -226,21 +246,18 @@ impl Stack {
 
     /// The frames of a group of rules that call each other at one position (nearly always one rule): the first of them;
     /// the others follow. Equal groups are one if `share`.
-    pub fn intern_group(&mut self, group: Vec<Member>, share: bool) -> FrameId {
-        let key: GroupKey = group
-            .into_iter()
-            .map(|(mut entries, mark)| {
-                entries.sort_unstable();
-                entries.dedup();
-                (entries.into_boxed_slice(), mark)
-            })
-            .collect();
+    pub fn intern_group(&mut self, group: &mut [Member], share: bool) -> FrameId {
+        for (entries, _) in group.iter_mut() {
+            entries.sort_unstable();
+            entries.dedup();
+        }
+        let key = spell_out_group(group);
         if let Some(&first) = self.groups.get(&key).filter(|_| share) {
             return first;
         }
         let first = FrameId(self.frames.len() as u32);
-        let depth = self.group_depth(&key);
-        for (entries, mark) in key.iter() {
+        let depth = self.group_depth(group);
+        for (entries, mark) in group.iter() {
             let start = self.entries.len() as u32;
             self.entries.extend(entries.iter().map(|&(rest, parent)| {
                 (
@@ -265,8 +282,8 @@ impl Stack {
         first
     }
 
-    fn group_depth(&self, key: &GroupKey) -> u32 {
-        let parents = key.iter().flat_map(|member| member.0.iter());
+    fn group_depth(&self, group: &[Member]) -> u32 {
+        let parents = group.iter().flat_map(|member| member.0.iter());
         let depths = parents.map(|entry| match entry.1 {
             Parent::Frame(frame) => self.depth(frame),
             Parent::Local(_) => 0,
@@ -281,7 +298,7 @@ impl Stack {
         };
         let entries = self.entries(start, end).iter();
         let entries = entries.map(|&(rest, parent)| (rest, Parent::Frame(parent))).collect();
-        self.intern_group(vec![(entries, mark)], share)
+        self.intern_group(&mut [(entries, mark)], share)
     }
 
     /// Everything that can be reached from a frame, spelt out: equal for equal stacks, whatever their frames are called.

@@ -17,6 +17,8 @@ pub enum Technique {
     StringTables,
     /// Edges between sets of places in rules are remembered for the walk.
     EdgeMemory,
+    /// What places lead to by calls is remembered, whatever frames they stand on.
+    ClosureMemory,
     /// Subtrees of the trie are taken whole where a place reads everything below.
     WholeSubtrees,
     /// What places that read freely take of the vocabulary is remembered with it.
@@ -33,12 +35,13 @@ pub enum Technique {
 
 impl Technique {
     /// All of them.
-    pub const ALL: [Technique; 11] = [
+    pub const ALL: [Technique; 12] = [
         Technique::MaskMemory,
         Technique::AnswerKeys,
         Technique::Slices,
         Technique::StringTables,
         Technique::EdgeMemory,
+        Technique::ClosureMemory,
         Technique::WholeSubtrees,
         Technique::Sweeps,
         Technique::RuleInlining,
@@ -55,6 +58,7 @@ impl Technique {
             Technique::Slices => "slices",
             Technique::StringTables => "string_tables",
             Technique::EdgeMemory => "edge_memory",
+            Technique::ClosureMemory => "closure_memory",
             Technique::WholeSubtrees => "whole_subtrees",
             Technique::Sweeps => "sweeps",
             Technique::RuleInlining => "rule_inlining",
