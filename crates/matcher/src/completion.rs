@@ -4,10 +4,10 @@
 //! is missing, a rule a shortest text of what is left of its body. Each piece is read before the next one is looked for, so
 //! verdicts that depend on it are known; whitespace that a style demands is put in where the reading stops for it.
 use crate::compiled::Shared;
-use crate::control::{Config, Control, Gap, Key, Text, LITERAL_GAPS};
+use crate::control::{Config, Control, Gap, Key, Number, Text, LITERAL_GAPS};
 use crate::core::has_byte;
 use crate::mask::is_complete;
-use crate::run::{Configs, Frontier, Run};
+use crate::run::{Configs, Run};
 use crate::stack::{Container, Frame, FrameId, Stack};
 use crate::text::Partial;
 use penstock_automata::{Limit, RegexId, INFINITE};
@@ -75,7 +75,7 @@ fn demanded_space(control: Control) -> Option<u8> {
         Control::Value { gap, .. } | Control::Name { gap, .. } | Control::Colon { gap, .. } => gap,
         Control::FirstItem(gap) | Control::After(gap) => gap,
         // A number is ended by what follows it, and where lines are indented that is a line break.
-        Control::Number { .. } => return Some(b'\n'),
+        Control::Number(_) => return Some(b'\n'),
         _ => return None,
     };
     match gap {
@@ -115,7 +115,7 @@ fn piece_of(run: &mut Run<'_>, config: Config) -> Result<Option<Vec<u8>>, Limit>
         Control::Word { word, at, .. } => {
             Some([&b"null"[..], b"true", b"false"][usize::from(word)][usize::from(at)..].to_vec())
         }
-        Control::Number { .. } => end_of_number(run, config)?,
+        Control::Number(number) => end_of_number(run, number, frame)?,
         Control::Text(Text {
             partial: Partial::None, ..
         }) => end_of_text(run, config)?,
@@ -192,21 +192,12 @@ fn fresh_name(run: &mut Run<'_>, object: &Container, prefix: &str) -> Result<Str
 }
 
 /// The rest of a number; if it is complete, what ends its container.
-fn end_of_number(run: &mut Run<'_>, config: Config) -> Result<Option<Vec<u8>>, Limit> {
-    let Control::Number { ask, state, text } = config.control else {
-        return Ok(None);
-    };
-    if !run.core.schemas.numbers.is_complete(state) {
-        return Ok(run.core.schemas.numbers.shortest_from(state)?.map(String::into_bytes));
+fn end_of_number(run: &mut Run<'_>, number: Number, frame: FrameId) -> Result<Option<Vec<u8>>, Limit> {
+    let numbers = &mut run.core.schemas.numbers;
+    if !numbers.is_complete(number.state) {
+        return Ok(numbers.shortest_from(number.state)?.map(String::into_bytes));
     }
-    let Frame::Container(_) = run.stack.frame(config.frame) else {
-        return Ok(None);
-    };
-    let verdicts = run.core.schemas.number_verdicts(ask, state);
-    let mut ended = Frontier::default();
-    let value = run.number_of(text);
-    run.value_end(config.frame, verdicts, value, &mut ended)?;
-    match ended.configs.first() {
+    match run.after_number(number, frame)?.first() {
         Some(after) => container_end(run, after.frame, false),
         None => Ok(None),
     }

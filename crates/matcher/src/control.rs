@@ -121,18 +121,24 @@ pub enum Control {
         at: u8,
     },
     /// Inside a number.
-    Number {
-        /// What was asked.
-        ask: AskId,
-        /// The machine's state.
-        state: NumberState,
-        /// The bytes read; [`TextId::UNKEPT`] where nobody asks for the value.
-        text: TextId,
-    },
+    Number(Number),
     /// Inside a string value.
     Text(Text),
     /// Inside a member's name. The frame is the object.
     Key(Key),
+}
+
+/// Inside a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Number {
+    /// What was asked.
+    pub ask: AskId,
+    /// The machine's state.
+    pub state: NumberState,
+    /// The bytes read; [`TextId::UNKEPT`] where nobody asks for the value.
+    pub text: TextId,
+    /// Whether a rule surrounds it, which may go on with a digit of its own: there it ends at every place where it may.
+    pub in_rule: bool,
 }
 
 /// Inside a string value.
@@ -221,11 +227,6 @@ impl Control {
             Control::Name { gap, first } => Control::Name { gap: cut(gap), first },
             Control::Colon { ask, gap } => Control::Colon { ask, gap: cut(gap) },
             Control::After(gap) => Control::After(cut(gap)),
-            Control::Number { ask, state, .. } => Control::Number {
-                ask,
-                state,
-                text: TextId::UNKEPT,
-            },
             other => other,
         }
     }

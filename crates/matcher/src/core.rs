@@ -3,6 +3,7 @@ use crate::budget::Budgets;
 use crate::closure::Plans;
 use crate::endings::EndingLists;
 use crate::lanes::Lanes;
+use crate::numerals::NumberClasses;
 use crate::question::Paths;
 use crate::spans::Stride;
 use crate::stack::{Frame, FrameId, Stack};
@@ -211,6 +212,8 @@ pub struct Core {
     pub survival: FxHashMap<(RegexId, u16), Survived>,
     /// Tokens over the characters of a star, by length; see `dense.rs`.
     pub star_tokens: FxHashMap<RegexId, Arc<[Sized]>>,
+    /// Which states of numbers tokens cannot tell apart.
+    pub(crate) number_classes: NumberClasses,
     first_bytes: FxHashMap<RegexId, ByteSet>,
     strides: FxHashMap<RegexId, Stride>,
     /// Those of regular languages below which nothing is open.
@@ -250,6 +253,7 @@ impl Core {
             budgets: Budgets::default(),
             survival: FxHashMap::default(),
             star_tokens: FxHashMap::default(),
+            number_classes: NumberClasses::default(),
             first_bytes: FxHashMap::default(),
             strides: FxHashMap::default(),
             lanes: Lanes::default(),
@@ -426,6 +430,7 @@ impl Core {
             + self.lanes.memory_usage()
             + self.plans.memory_usage()
             + self.star_tokens.values().map(|tokens| 8 * tokens.len()).sum::<usize>()
+            + self.number_classes.memory_usage()
             + self.parts.memory_usage()
             + self.name_states.memory_usage()
             + self.paths.memory_usage()

@@ -1,8 +1,9 @@
 //! One byte of JSON: every control but those of rules.
-use crate::control::{Config, Control, Gap, Key, Text};
+use crate::control::{Config, Control, Gap, Key, Number, Text};
 use crate::core::Style;
+use crate::numerals::is_number_byte;
 use crate::question::{PathStep, FIRST_NAME_CLASS, UNMENTIONED_NAME};
-use crate::run::{started_item, started_member, Frontier, Run};
+use crate::run::{started_item, started_member, Configs, Frontier, Run};
 use crate::stack::{Container, ContentId, Doubt, Frame, FrameId, Held, TextId};
 use crate::text::{Partial, Piece};
 use penstock_automata::{Limit, RegexId, INFINITE};
@@ -46,7 +47,7 @@ impl Run<'_> {
             }
             Control::After(gap) => self.step_after(gap, frame, byte, out),
             Control::Word { ask, word, at } => self.step_word(ask, word, at, frame, byte, out),
-            Control::Number { ask, state, text } => self.step_number(ask, state, text, frame, byte, out),
+            Control::Number(number) => self.step_number(number, frame, byte, out),
             Control::Text(text) => self.step_text(text, frame, byte, out),
             Control::Key(key) => self.step_key(key, frame, byte, out),
         }
@@ -65,9 +66,13 @@ impl Run<'_> {
             }
             b'-' | b'0'..=b'9' if kinds.has(Kinds::NUMBER) => {
                 if let Some(spec) = self.core.schemas.number(ask)? {
-                    let state = self.core.schemas.numbers.start(spec);
-                    let text = self.new_text(frame);
-                    self.step_number(ask, state, text, frame, byte, out)?;
+                    let number = Number {
+                        ask,
+                        state: self.core.schemas.numbers.start(spec),
+                        text: self.new_text(frame),
+                        in_rule: matches!(self.peek(frame), Frame::Call { .. }),
+                    };
+                    self.step_number(number, frame, byte, out)?;
                 }
             }
             b'{' if kinds.has(Kinds::OBJECT) => {
@@ -333,41 +338,36 @@ impl Run<'_> {
 
     /// A number has no end mark. In a container the symbol that follows ends it; a rule may go on with a digit of its own,
     /// so there the number ends at every place where it may.
-    fn step_number(
-        &mut self,
-        ask: AskId,
-        state: penstock_schema::number::NumberState,
-        text: TextId,
-        frame: FrameId,
-        byte: u8,
-        out: &mut Frontier,
-    ) -> Result<(), Limit> {
-        if matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E') {
-            if let Some(next) = self.core.schemas.numbers.step(state, byte)? {
-                let text = self.longer_text(text, u32::from(byte));
-                let number = Control::Number { ask, state: next, text };
-                out.push(number, frame);
-                if self.core.schemas.numbers.is_complete(next) {
-                    if let Frame::Call { .. } = self.peek(frame) {
-                        let verdicts = self.core.schemas.number_verdicts(ask, next);
-                        self.value_end(frame, verdicts, None, out)?;
-                    }
-                }
+    fn step_number(&mut self, number: Number, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        if !is_number_byte(byte) {
+            for config in self.after_number(number, frame)? {
+                self.step_json(config, byte, out)?;
             }
             return Ok(());
         }
-        if self.core.schemas.numbers.is_complete(state) {
-            if let Frame::Container(_) = self.peek(frame) {
-                let verdicts = self.core.schemas.number_verdicts(ask, state);
-                let mut ended = Frontier::default();
-                let value = self.number_of(text);
-                self.value_end(frame, verdicts, value, &mut ended)?;
-                for config in ended.configs {
-                    self.step_json(config, byte, out)?;
-                }
-            }
+        let Some(state) = self.core.schemas.numbers.step(number.state, byte)? else {
+            return Ok(());
+        };
+        let text = self.longer_text(number.text, u32::from(byte));
+        out.push(Control::Number(Number { state, text, ..number }), frame);
+        if number.in_rule && self.core.schemas.numbers.is_complete(state) {
+            let verdicts = self.core.schemas.number_verdicts(number.ask, state);
+            self.value_end(frame, verdicts, None, out)?;
         }
         Ok(())
+    }
+
+    /// Where the text stands if a number in a container ends here; nowhere if it may not.
+    pub fn after_number(&mut self, number: Number, frame: FrameId) -> Result<Configs, Limit> {
+        let mut ended = Frontier::default();
+        if !number.in_rule && self.core.schemas.numbers.is_complete(number.state) {
+            if let Frame::Container(_) = self.peek(frame) {
+                let verdicts = self.core.schemas.number_verdicts(number.ask, number.state);
+                let value = self.number_of(number.text);
+                self.value_end(frame, verdicts, value, &mut ended)?;
+            }
+        }
+        Ok(ended.configs)
     }
 
     fn step_text(&mut self, text: Text, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {

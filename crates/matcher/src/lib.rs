@@ -24,6 +24,7 @@ mod lanes;
 mod mask;
 mod masks;
 mod matcher;
+mod numerals;
 mod origin;
 mod question;
 mod rules;

@@ -2,8 +2,8 @@
 use crate::compiled::{CompiledGrammar, Shared};
 use crate::control::{Config, Control};
 use crate::core::Core;
-use crate::masks::Pick;
-use crate::run::Run;
+use crate::masks::{Masks, Pick};
+use crate::run::{Configs, Run};
 use crate::stack::{FrameId, Stack};
 use crate::text::Partial;
 use penstock_automata::Limit;
@@ -16,7 +16,7 @@ pub(crate) fn is_complete(core: &Core, configs: &[Config]) -> bool {
     configs.iter().any(|config| match config.control {
         _ if config.frame != FrameId::BOTTOM => false,
         Control::Done => true,
-        Control::Number { state, .. } => core.schemas.numbers.is_complete(state),
+        Control::Number(number) => core.schemas.numbers.is_complete(number.state),
         Control::Rule {
             term,
             partial: Partial::None,
@@ -38,13 +38,10 @@ impl Mask {
     pub(crate) fn write(&self, compiled: &CompiledGrammar, row: &mut [u32]) -> bool {
         match &self.picks[..] {
             [only] => only.write(&compiled.vocabulary, row),
+            [] => bitmask::clear_all(row),
             several => {
-                bitmask::clear_all(row);
-                let mut one = vec![0; row.len()];
-                for pick in several {
-                    pick.write(&compiled.vocabulary, &mut one);
-                    bitmask::or(row, &one);
-                }
+                several[0].write(&compiled.vocabulary, row);
+                several[1..].iter().for_each(|pick| pick.add(&compiled.vocabulary, row));
             }
         }
         self.symbols.iter().for_each(|symbol| set_symbol(symbol, compiled, row));
@@ -78,9 +75,11 @@ pub(crate) fn find_mask(
     let mut run = Run::new(core, stack);
     run.now = num_tokens;
     for config in configs {
-        match masks.pick(&mut run, (&compiled.vocabulary, &compiled.info), *config, may_make)? {
-            Some(pick) => mask.picks.push(pick),
-            None => return Ok(None),
+        let mark = run.stack.mark();
+        let found = pick_all(compiled, masks, &mut run, *config, (may_make, &mut mask.picks));
+        run.stack.truncate(mark);
+        if !found? {
+            return Ok(None);
         }
         if let Control::Rule {
             term,
@@ -91,6 +90,28 @@ pub(crate) fn find_mask(
         }
     }
     Ok(Some(mask))
+}
+
+/// The masks of one configuration, all remembered or made; `false` if one is missing. A number that may end here has two: that
+/// of what follows it, which is no different behind a string, and its own.
+fn pick_all(
+    compiled: &CompiledGrammar,
+    masks: &mut Masks,
+    run: &mut Run<'_>,
+    config: Config,
+    (may_make, picks): (bool, &mut SmallVec<[Pick; 1]>),
+) -> Result<bool, Limit> {
+    let after = match config.control {
+        Control::Number(number) => run.after_number(number, config.frame)?,
+        _ => Configs::new(),
+    };
+    for config in after.into_iter().chain([config]) {
+        match masks.pick(run, (&compiled.vocabulary, &compiled.info), config, may_make)? {
+            Some(pick) => picks.push(pick),
+            None => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 fn set_symbol(symbol: &Symbol, compiled: &CompiledGrammar, row: &mut [u32]) {

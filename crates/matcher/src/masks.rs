@@ -2,7 +2,7 @@
 //!
 //! For each control there is a decision tree: an inner node is a question about the frames below, an edge an answer, a leaf a
 //! mask. A walk is a deterministic function of control and answers, so the same path always ends in the same mask.
-use crate::control::{Config, Control, Key, Text};
+use crate::control::{Config, Control, Key, Number, Text};
 use crate::origin::{PlaceId, Places, FAR};
 use crate::question::{Known, Question, Recorder};
 use crate::run::{any_bit, Run};
@@ -113,6 +113,19 @@ impl Leaf {
         bitmask::set_ids(row, &self.tokens);
     }
 
+    /// Sets the tokens of the unguarded part and leaves the others as they are.
+    fn add(&self, vocabulary: &Vocabulary, row: &mut [u32]) {
+        if let Some(flat) = self.flat.get() {
+            return bitmask::or(row, flat);
+        }
+        if self.bases.is_empty() {
+            return bitmask::set_ids(row, &self.tokens);
+        }
+        let mut own = vec![0; row.len()];
+        self.write_fixed(vocabulary, &mut own);
+        bitmask::or(row, &own);
+    }
+
     /// Writes the unguarded part; a long one is written out as a bitmap at its second use.
     fn write(&self, vocabulary: &Vocabulary, row: &mut [u32]) {
         if let Some(flat) = self.flat.get() {
@@ -161,6 +174,19 @@ impl Pick {
     /// A number for the remembered mask, as long as its grammar lives.
     pub fn id(&self) -> usize {
         Arc::as_ptr(&self.leaf) as usize
+    }
+
+    /// Adds the mask to `row`.
+    pub fn add(&self, vocabulary: &Vocabulary, row: &mut [u32]) {
+        if !self.again.is_empty() || !self.exact.is_empty() {
+            let mut own = vec![0; row.len()];
+            self.write(vocabulary, &mut own);
+            return bitmask::or(row, &own);
+        }
+        self.leaf.add(vocabulary, row);
+        for &group in &self.open {
+            bitmask::set_ids(row, &self.leaf.guarded[group as usize].1);
+        }
     }
 
     /// Writes the mask into `row`, whatever it held.
@@ -344,7 +370,7 @@ impl Masks {
             Some(leaf) => leaf,
             None if !may_make => return Ok(None),
             None => {
-                let (made, asked) = self.make(run, vocabulary, config)?;
+                let (made, asked) = self.make(run, vocabulary, walked(config, control))?;
                 self.leaves.push(Arc::new(made));
                 let leaf = self.leaves.len() as u32 - 1;
                 match key {
@@ -443,6 +469,12 @@ fn memo_key(run: &mut Run<'_>, vocabulary: &Vocabulary, control: Control) -> Con
             ..cut_lengths(run, text, vocabulary.longest)
         }),
         Control::Key(key) => Control::Key(name_key(run, vocabulary, key)),
+        Control::Number(number) => {
+            let text = TextId::UNKEPT;
+            // A limit that is met here is met by the walk too, which says so.
+            let alike = run.core.like_number(&vocabulary.numerals, number).unwrap_or(number);
+            Control::Number(Number { text, ..alike })
+        }
         _ => control.mask_key(vocabulary.longest),
     }
 }
@@ -482,6 +514,15 @@ fn name_key(run: &mut Run<'_>, vocabulary: &Vocabulary, key: Key) -> Key {
                 ..undeclared
             }
         }
+    }
+}
+
+/// The configuration whose mask is made for a key. Numbers that tokens cannot tell apart ask their questions in different orders,
+/// so all of them are read as one.
+fn walked(config: Config, key: Control) -> Config {
+    match key {
+        Control::Number(_) => Config { control: key, ..config },
+        _ => config,
     }
 }
 

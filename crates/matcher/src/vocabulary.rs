@@ -8,6 +8,7 @@
 //! Tokens of whole characters are also cut into *slices* by the kinds of characters they hold, so that an automaton that
 //! cannot die on those kinds takes a whole slice at once.
 use crate::chars::{CharTrie, Item};
+use crate::numerals::Numerals;
 use crate::spans::Below;
 use crate::sweeps::Sweeps;
 use crate::text::{Partial, Piece};
@@ -126,6 +127,8 @@ pub struct Vocabulary {
     pub trie: TokenTrie,
     /// What stands below the nodes of `trie`.
     pub(crate) below: Below,
+    /// The texts of numbers with which tokens begin.
+    pub(crate) numerals: Numerals,
     /// What places that read freely take of `trie`.
     pub(crate) sweeps: Sweeps,
     /// Subtrees of `trie` with fewer tokens are walked instead.
@@ -223,6 +226,7 @@ impl Vocabulary {
         }
         Vocabulary {
             below: Below::new(&trie),
+            numerals: Numerals::new(&trie),
             sweeps: Sweeps::default(),
             worth_sweeping: (ids.len() / 512).clamp(4, 256),
             trie,
@@ -247,7 +251,12 @@ impl Vocabulary {
         let tries: usize = self.slices.iter().map(|slice| slice.trie.memory_usage()).sum();
         let bitmaps = (self.inside.len() + self.slices.len()) * row;
         (
-            tables + self.in_strings.memory_usage() + self.below.memory_usage() + bitmaps + two_names,
+            tables
+                + self.in_strings.memory_usage()
+                + self.below.memory_usage()
+                + self.numerals.memory_usage()
+                + bitmaps
+                + two_names,
             self.trie.size_bytes() + self.rests.size_bytes() + tries,
             self.sweeps.memory_usage(),
         )

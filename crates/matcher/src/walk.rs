@@ -2,9 +2,10 @@
 //!
 //! A walk follows only edges that are both in the trie and live for a configuration, with an explicit stack. Inside JSON
 //! strings it uses the tables of the vocabulary instead of walking.
-use crate::control::{Config, Control, Gap, Key, Text};
+use crate::control::{Config, Control, Gap, Key, Number, Text};
 use crate::core::{add_byte, add_bytes, has_byte, ByteSet};
 use crate::lanes::{LaneId, Lanes};
+use crate::numerals::is_number_byte;
 use crate::question::{PathStep, FIRST_ENDING, UNMENTIONED_NAME};
 use crate::run::{started_member, Configs, Frontier, Run};
 use crate::spans::DIGITS;
@@ -14,7 +15,6 @@ use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::vocabulary::{StringTable, Vocabulary, ESCAPE_LETTERS};
 use penstock_automata::{Limit, RegexId, INFINITE};
-use penstock_schema::number::NumberState;
 use penstock_schema::{Kinds, Verdicts};
 use penstock_tokens::{NodeId, TokenId, TokenTrie};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -116,14 +116,14 @@ impl Place {
     }
 }
 
-/// The state of the number that is read at a place, if nothing else can be and its tokens need no guard.
-fn number_of(place: &Place) -> Option<NumberState> {
+/// The number that is read at a place, if nothing else can be and its tokens need no guard.
+fn number_of(place: &Place) -> Option<Number> {
     match &place.standing {
         Standing::Free(configs) if !place.is_doubtful => match configs[..] {
             [Config {
-                control: Control::Number { state, .. },
+                control: Control::Number(number),
                 ..
-            }] => Some(state),
+            }] => Some(number),
             _ => None,
         },
         _ => None,
@@ -148,12 +148,16 @@ impl<'r, 'a> Walk<'r, 'a> {
         }
     }
 
-    /// Finds all text tokens that `config` can read, leaving values open (see [`crate::stack::Doubt`]).
+    /// Finds all text tokens that `config` can read, leaving values open (see [`crate::stack::Doubt`]). Of a number in a container
+    /// only those that go on with it: see [`Run::after_number`].
     pub fn tokens(&mut self, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
         self.run.leaves_open = true;
         if matches!(config.control, Control::Rule { .. }) {
             return self.rule_tokens(config);
+        }
+        if let Control::Number(Number { in_rule: false, .. }) = config.control {
+            return self.number_tokens(config);
         }
         if let Some(place) = self.string_place(&[config]) {
             return self.string_table(&place, config.frame, TokenTrie::ROOT);
@@ -169,9 +173,23 @@ impl<'r, 'a> Walk<'r, 'a> {
         self.trie(&self.vocabulary.trie, config)
     }
 
+    /// The tokens that begin with bytes of the number.
+    fn number_tokens(&mut self, config: Config) -> Result<(), Limit> {
+        let (trie, start) = (&self.vocabulary.trie, Place::start(Configs::from_slice(&[config])));
+        let mut passed = self.take_digits(&start)?;
+        let others = (0..=u8::MAX).filter(|&byte| !is_number_byte(byte));
+        others.for_each(|byte| add_byte(&mut passed, byte));
+        let mut todo = Vec::new();
+        self.children_but(trie, &start, &passed, &mut todo)?;
+        self.trie_from(trie, todo)
+    }
+
     pub(crate) fn trie(&mut self, trie: &TokenTrie, config: Config) -> Result<(), Limit> {
+        self.trie_from(trie, vec![Place::start(Configs::from_slice(&[config]))])
+    }
+
+    fn trie_from(&mut self, trie: &TokenTrie, mut todo: Vec<Place>) -> Result<(), Limit> {
         let main = std::ptr::eq(trie, &self.vocabulary.trie) && self.run.leaves_open;
-        let mut todo = vec![Place::start(Configs::from_slice(&[config]))];
         while let Some(place) = todo.pop() {
             let place = self.judged(place);
             let node = place.node;
@@ -206,21 +224,22 @@ impl<'r, 'a> Walk<'r, 'a> {
         Ok(())
     }
 
-    /// Inside a number: takes the children of a place below which there are digits only, if so many digits may follow,
-    /// whatever they are. Returns their bytes. Vocabularies that have a token for each number to 999 have a thousand such.
+    /// Inside a number: takes the children of a place below which there are digits only, if all of them may follow.
+    /// Returns their bytes. Vocabularies that have a token for each number to 999 have a thousand such.
     fn take_digits(&mut self, place: &Place) -> Result<ByteSet, Limit> {
-        let (trie, below) = (&self.vocabulary.trie, &self.vocabulary.below);
+        let vocabulary = self.vocabulary;
+        let (trie, core) = (&vocabulary.trie, &mut *self.run.core);
         let mut taken = [0; 4];
-        let Some(state) = number_of(place).filter(|_| self.run.core.techniques.has(Technique::WholeSubtrees)) else {
+        let Some(number) = number_of(place).filter(|_| core.techniques.has(Technique::WholeSubtrees)) else {
             return Ok(taken);
         };
-        let of_digits = |&child: &NodeId| trie.byte(child).is_ascii_digit() && below.kinds(child) & !DIGITS == 0;
-        let wanted = trie.children(place.node).filter(of_digits);
-        let longest = wanted.filter_map(|child| below.length(child)).max().unwrap_or(0);
-        let numbers = &mut self.run.core.schemas.numbers;
-        let num_free = numbers.num_free_digits(state, usize::from(longest))?;
-        for child in trie.children(place.node).filter(of_digits) {
-            if below.length(child).is_some_and(|length| usize::from(length) <= num_free) {
+        let children = trie.children(place.node);
+        for child in children.filter(|&child| trie.byte(child).is_ascii_digit() && vocabulary.below.kinds(child) & !DIGITS == 0)
+        {
+            let Some(state) = core.schemas.numbers.step(number.state, trie.byte(child))? else {
+                continue;
+            };
+            if core.reads_all_numerals(&vocabulary.numerals, Number { state, ..number }, child)? {
                 self.found.tokens.extend_from_slice(trie.token_ids_below(child));
                 add_byte(&mut taken, trie.byte(child));
             }
@@ -583,7 +602,7 @@ impl Run<'_> {
                 &mut set,
                 [&b"null"[..], b"true", b"false"][usize::from(word)][usize::from(at)],
             ),
-            Control::Number { .. } => {
+            Control::Number(_) => {
                 b"0123456789+-.eE,]} \t\r\n".iter().for_each(|&byte| add_byte(&mut set, byte));
             }
             Control::Text(text) => set = self.string_bytes(text.goal, text.partial)?,

@@ -158,6 +158,75 @@ fn masks_of_schemas_follow_the_law() {
     }
 }
 
+/// Tokens of several digits, and such as end a number or go on behind it.
+const NUMERALS: [&str; 24] = [
+    "00", "12", "123", "999", "000", "15", "50", "1,", "12,", "0]", "5}", "-1", "0.", ".5", ".00", "1.5", "e-", "E+1", "e1",
+    "5e", ",1", "], ", "},{", "1,2",
+];
+
+#[test]
+fn masks_of_numbers_follow_the_law() {
+    for (i, schema) in [
+        r#"{"type":"array","items":{"type":"integer"}}"#,
+        r#"{"type":"array","items":{"type":"number","minimum":-3.5,"exclusiveMaximum":150}}"#,
+        r#"{"type":"array","items":{"type":"integer","minimum":0,"maximum":150000}}"#,
+        r#"{"type":"array","items":{"multipleOf":0.25,"exclusiveMinimum":-1,"maximum":12.5,"type":"number"},"maxItems":3}"#,
+        r#"{"type":"array","items":{"multipleOf":7,"type":"number"},"minItems":2}"#,
+        r#"{"type":"array","items":{"enum":[1,12,120,1.5,-15,1e-7]},"uniqueItems":true}"#,
+        r#"{"type":"array","items":{"type":"integer"},"uniqueItems":true,"maxItems":4}"#,
+        r#"{"type":"array","contains":{"type":"integer","minimum":12},"items":{"type":"number"},"maxItems":3}"#,
+        r#"{"type":"array","items":{"anyOf":[{"type":"integer","maximum":15},{"type":"number","minimum":50}]},"contains":{"multipleOf":5}}"#,
+        r#"{"type":"object","properties":{"1":{"type":"integer"},"5":{"type":"number","minimum":1}},"additionalProperties":false}"#,
+        r#"{"oneOf":[{"type":"integer","minimum":3,"maximum":1200},{"type":"number","multipleOf":0.5,"maximum":500}]}"#,
+        r#"{"type":"array","not":{"uniqueItems":true},"items":{"type":"integer"}}"#,
+    ]
+    .iter()
+    .enumerate()
+    {
+        let value = serde_json::from_str(schema).expect("JSON");
+        let grammar = Grammar::from_json_schema(value, JsonOptions::default());
+        for seed in 0..3 {
+            check_grammar(&grammar, schema, &NUMERALS, 1 + seed + 10 * i as u64);
+        }
+    }
+}
+
+#[test]
+fn numbers_that_no_token_tells_apart_share_their_masks() {
+    let info = vocabulary(&NUMERALS);
+    for (schema, first, others) in [
+        (
+            r#"{"type":"array","items":{"type":"number"}}"#,
+            "[3.25",
+            vec!["4.125", "12345.0", "1.123456789"],
+        ),
+        (
+            r#"{"type":"array","items":{"type":"integer"}}"#,
+            "[31",
+            vec!["4", "123456789"],
+        ),
+        (
+            r#"{"type":"array","items":{"maximum":2e30,"type":"integer"}}"#,
+            "[31",
+            vec!["4", "123456789"],
+        ),
+    ] {
+        let value = serde_json::from_str(schema).expect("JSON");
+        let grammar = Grammar::from_json_schema(value, JsonOptions::default());
+        let compiled = Arc::new(CompiledGrammar::new(&grammar, info.clone()).expect("compiles"));
+        let mut matcher = Matcher::new(compiled.clone()).expect("a start");
+        let mut row = vec![0; bitmask::words_for(info.vocab_size())];
+        assert!(matcher.accept_bytes(first.as_bytes()).expect("no limit"));
+        matcher.fill_next_token_bitmask(&mut row).expect("a mask");
+        let counts = compiled.mask_counts();
+        for other in others {
+            assert!(matcher.accept_bytes(format!(",{other}").as_bytes()).expect("no limit"));
+            matcher.fill_next_token_bitmask(&mut row).expect("a mask");
+            assert_eq!(compiled.mask_counts(), counts, "{other} in {schema}");
+        }
+    }
+}
+
 /// A mask that was looked up while a token was read must go when the matcher leaves the state, whose number is used again.
 #[test]
 fn a_mask_goes_with_its_state() {

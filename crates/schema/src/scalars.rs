@@ -193,9 +193,14 @@ impl SchemaMachine {
         Ok(NumberFormula::Or(allowed))
     }
 
+    /// Whether anything is asked of a value but its goal.
+    pub fn tells_verdicts(&self, ask: AskId) -> bool {
+        !self.asks[ask.0 as usize].asked.is_empty()
+    }
+
     /// The verdicts of a finished number, from the state that it reached.
     pub fn number_verdicts(&mut self, ask: AskId, state: NumberState) -> Verdicts {
-        if self.asks[ask.0 as usize].asked.is_empty() {
+        if !self.tells_verdicts(ask) {
             return Verdicts::TRUE;
         }
         Verdicts(self.numbers.verdicts(state))

@@ -162,25 +162,6 @@ impl Numbers {
         }
     }
 
-    /// How many digits can follow whatever they are, up to `most`.
-    ///
-    /// # Errors
-    /// Those of [`Numbers::step`].
-    pub fn num_free_digits(&mut self, mut state: NumberState, most: usize) -> Result<usize, Limit> {
-        for num_digits in 0..most {
-            let Some(next) = self.step(state, b'0')? else {
-                return Ok(num_digits);
-            };
-            for digit in b'1'..=b'9' {
-                if self.step(state, digit)? != Some(next) {
-                    return Ok(num_digits);
-                }
-            }
-            state = next;
-        }
-        Ok(most)
-    }
-
     fn find_step(&mut self, state: NumberState, byte: u8) -> Result<Option<NumberState>, Limit> {
         let spec = self.states[state.0 as usize].spec;
         let Some(place) = self.push(state, byte) else {
