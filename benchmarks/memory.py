@@ -61,13 +61,14 @@ def measure_vocabulary(vocabulary: Vocabulary) -> tuple[Any, dict[str, float]]:
     engine = Penstock(vocabulary)
     engine.compile("schema", True)
     seconds = time.perf_counter() - begin
-    tables, tries, sweeps, spellings = engine.compiled._vocabulary_parts()
+    tables, tries, sweeps, shared, spellings = engine.compiled._vocabulary_parts()
     return engine, {
         "ids": len(vocabulary.tokens),
         "tables_bytes": tables,
         "tries_bytes": tries,
         "token_bytes": spellings,
         "sweeps_bytes": sweeps,
+        "shared_masks_bytes": shared,
         "resident_bytes": resident_bytes() - before,
         "seconds": round(seconds, 3),
     }

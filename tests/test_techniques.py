@@ -160,7 +160,7 @@ def test_a_bound_that_no_token_reaches_still_tells_texts_apart(first: str) -> No
 
 def test_a_technique_that_is_none_is_named() -> None:
     grammar = penstock.Grammar.from_regex("a")
-    with pytest.raises(ValueError, match="no technique `slice`; use some of mask_memory, answer_keys, slices"):
+    with pytest.raises(ValueError, match="no technique `slice`; use some of mask_memory, answer_keys, shared_masks, slices"):
         penstock.GrammarCompiler(INFO)._compile_without(grammar, ["slices", "slice"])
 
 

@@ -313,15 +313,15 @@ class CompiledGrammar:
     def vocabulary_size_bytes(self) -> int:
         """Memory of the vocabulary's tables in bytes, shared by all grammars of one TokenizerInfo."""
 
-    def _vocabulary_parts(self) -> tuple[int, int, int, int]:
-        """Return the same in parts, and beside it the bytes of the tokens: (bitmaps and tables, tries, sweeps, bytes).
+    def _vocabulary_parts(self) -> tuple[int, int, int, int, int]:
+        """Return the same in parts, and the bytes of the tokens: (bitmaps and tables, tries, sweeps, shared masks, bytes).
 
         For benchmarks, no part of the public interface.
         """
 
     @property
     def mask_counts(self) -> tuple[int, int]:
-        """(masks remembered, masks made) so far."""
+        """(masks remembered, masks made) so far; what was not made was taken from other grammars of the vocabulary."""
 
     def warm_up(self, max_masks: int = 2000) -> Future[int]:
         """Make masks before they are needed, in a daemon thread; the Future holds how many different ones were looked at.

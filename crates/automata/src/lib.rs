@@ -21,6 +21,7 @@ mod restrict;
 mod row;
 mod scan;
 mod size;
+mod structure;
 
 pub use charset::{CharSet, MAX_CHAR};
 pub use formats::format;

@@ -5,6 +5,7 @@ use crate::endings::EndingLists;
 use crate::lanes::Lanes;
 use crate::numerals::NumberClasses;
 use crate::question::Paths;
+use crate::shared::SharedIds;
 use crate::spans::Stride;
 use crate::stack::{Frame, FrameId, Stack};
 use crate::techniques::Techniques;
@@ -230,6 +231,8 @@ pub struct Core {
     unmentioned: Arc<str>,
     verdict_ids: FxHashMap<Verdicts, u32>,
     verdict_list: Vec<Verdicts>,
+    /// How this grammar's things are called among all grammars of the vocabulary.
+    pub(crate) shared_ids: SharedIds,
 }
 
 /// Default of `max_nesting`.
@@ -265,6 +268,7 @@ impl Core {
             unmentioned: "\u{10FFFF}\u{10FFFE} unmentioned \u{10FFFF}".into(),
             verdict_ids: FxHashMap::default(),
             verdict_list: Vec::new(),
+            shared_ids: SharedIds::default(),
         }
     }
 

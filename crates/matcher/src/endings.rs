@@ -26,7 +26,9 @@ pub struct Endings {
 pub struct EndingLists {
     /// By shape, names `.1 .. .2` of it, and how much of them was read.
     known: FxHashMap<(ShapeId, u32, u32, u32), Endings>,
-    lists: FxHashMap<Box<[Box<str>]>, u32>,
+    lists: FxHashMap<Arc<[Box<str>]>, u32>,
+    /// The lists by their numbers, the first of which is 1.
+    texts: Vec<Arc<[Box<str>]>>,
 }
 
 impl EndingLists {
@@ -42,22 +44,34 @@ impl EndingLists {
             .iter()
             .filter(|name| table.by_content.contains_key(&name[key.depth as usize..]));
         let (names, list): (Vec<u32>, Vec<Box<str>>) = ended.map(|name| (paths.name_id(name), left(name))).unzip();
-        let next = self.lists.len() as u32 + 1;
         let endings = Endings {
-            list: match list.is_empty() {
-                true => 0,
-                false => *self.lists.entry(list.into()).or_insert(next),
-            },
+            list: self.number_of(list),
             names: names.into(),
         };
         self.known.insert(place, endings.clone());
         endings
     }
 
+    fn number_of(&mut self, list: Vec<Box<str>>) -> u32 {
+        if list.is_empty() {
+            return 0;
+        }
+        let list: Arc<[Box<str>]> = list.into();
+        *self.lists.entry(list.clone()).or_insert_with(|| {
+            self.texts.push(list);
+            self.texts.len() as u32
+        })
+    }
+
+    /// What is left of the names of a list that is not empty.
+    pub fn texts(&self, list: u32) -> &[Box<str>] {
+        &self.texts[list as usize - 1]
+    }
+
     /// Heap memory in bytes, approximately.
     pub fn memory_usage(&self) -> usize {
         let names: usize = self.known.values().map(|endings| 4 * endings.names.len() + 64).sum();
-        let lists = self.lists.keys().flatten().map(|left| left.len() + 32);
+        let lists = self.texts.iter().flat_map(|list| list.iter()).map(|left| left.len() + 32);
         names + lists.sum::<usize>()
     }
 }

@@ -54,7 +54,7 @@ impl Run<'_> {
     }
 
     fn start_value(&mut self, ask: AskId, style: u8, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
-        let kinds = self.core.schemas.kinds(ask)?;
+        let kinds = self.fact_kinds(ask)?;
         match byte {
             b'n' if kinds.has(Kinds::NULL) => out.push(Control::Word { ask, word: 0, at: 1 }, frame),
             b't' if kinds.has(Kinds::TRUE) => out.push(Control::Word { ask, word: 1, at: 1 }, frame),
@@ -65,7 +65,7 @@ impl Run<'_> {
                 }
             }
             b'-' | b'0'..=b'9' if kinds.has(Kinds::NUMBER) => {
-                if let Some(spec) = self.core.schemas.number(ask)? {
+                if let Some(spec) = self.fact_spec(ask)? {
                     let number = Number {
                         ask,
                         state: self.core.schemas.numbers.start(spec),
@@ -76,23 +76,23 @@ impl Run<'_> {
                 }
             }
             b'{' if kinds.has(Kinds::OBJECT) => {
-                if let Some(record) = self.core.schemas.open_object(ask)? {
+                if let Some(record) = self.fact_open(ask, frame, true)? {
                     let object = Container {
                         record,
                         object: true,
                         ..self.new_container(style, frame)
                     };
-                    self.open(object, out);
+                    self.open(ask, object, out);
                 }
             }
             b'[' if kinds.has(Kinds::ARRAY) => {
-                if let Some(record) = self.core.schemas.open_array(ask)? {
+                if let Some(record) = self.fact_open(ask, frame, false)? {
                     let array = Container {
                         record,
                         object: false,
                         ..self.new_container(style, frame)
                     };
-                    self.open(array, out);
+                    self.open(ask, array, out);
                 }
             }
             _ => {}
@@ -101,7 +101,7 @@ impl Run<'_> {
     }
 
     /// A container inside `parent`, whose record and kind the caller fills in.
-    fn new_container(&mut self, style: u8, parent: FrameId) -> Container {
+    pub(crate) fn new_container(&mut self, style: u8, parent: FrameId) -> Container {
         let depth = match self.core.styles[usize::from(style)] {
             Style::Indented(_) => self.fact_depth(parent),
             _ => self.stack.depth(parent),
@@ -122,9 +122,10 @@ impl Run<'_> {
         }
     }
 
-    fn open(&mut self, container: Container, out: &mut Frontier) {
+    fn open(&mut self, ask: AskId, container: Container, out: &mut Frontier) {
         let gap = self.style(&container).after_open(container.depth);
         let frame = self.stack.push(container);
+        self.name_opened(ask, frame, &container);
         let control = if container.object {
             Control::Name { gap, first: true }
         } else {
@@ -187,8 +188,9 @@ impl Run<'_> {
         })
     }
 
-    fn open_text(&mut self, ask: AskId, frame: FrameId) -> Result<Option<Text>, Limit> {
+    pub(crate) fn open_text(&mut self, ask: AskId, frame: FrameId) -> Result<Option<Text>, Limit> {
         let Some(asked) = self.core.schemas.string(ask)? else {
+            self.learn_text(ask, None);
             return Ok(None);
         };
         let parts = self.core.parts.intern(&asked.parts);
@@ -196,16 +198,17 @@ impl Run<'_> {
         if parts == 0 {
             (goal, min, max) = self.core.schemas.regexes.split_length(goal).unwrap_or((goal, min, max));
         }
-        let ask = if parts == 0 { AskId(0) } else { ask };
-        Ok(Some(Text {
+        let text = Text {
             goal,
             parts,
-            ask,
+            ask: if parts == 0 { AskId(0) } else { ask },
             min,
             max,
             partial: Partial::None,
             text: self.new_text(frame),
-        }))
+        };
+        self.learn_text(ask, Some(&text));
+        Ok(Some(text))
     }
 
     fn step_first_item(&mut self, gap: Gap, frame: FrameId, byte: u8, out: &mut Frontier) -> Result<(), Limit> {
@@ -222,7 +225,7 @@ impl Run<'_> {
             }
         } else if gap.is_done() {
             if let Some(item) = self.fact_item(frame)? {
-                let kinds = self.core.schemas.kinds(item.ask)?;
+                let kinds = self.fact_kinds(item.ask)?;
                 if starts_kind(kinds, byte) {
                     let next = self.advance(frame, PathStep::Item, started_item(array, &item));
                     self.start_value(item.ask, array.style, next, byte, out)?;
@@ -244,6 +247,10 @@ impl Run<'_> {
                 out.push(Control::Name { gap, first }, frame);
             }
         } else if byte == b'"' && gap.is_done() && self.fact_more(frame)? {
+            if self.ends_here {
+                out.push(Control::Key(Key::UNREAD), frame);
+                return Ok(());
+            }
             let (shape, others, states) = self.fact_shape(frame)?;
             let high = self.core.schemas.shape(shape).names.len() as u32;
             let key = Key {
@@ -327,7 +334,7 @@ impl Run<'_> {
             return Ok(());
         }
         let kind = [Kinds::NULL, Kinds::TRUE, Kinds::FALSE][usize::from(word)];
-        match self.core.schemas.literal(ask, kind)? {
+        match self.fact_literal(ask, word)? {
             Some(verdicts) => {
                 let value = self.is_kept(frame).then(|| self.core.schemas.literal_value(kind));
                 self.value_end(frame, verdicts, value, out)
@@ -500,42 +507,16 @@ impl Run<'_> {
         if key.others == RegexId::NEVER {
             return Ok(next);
         }
+        let text = self.stack.append(key.text, character);
         Ok(match self.core.schemas.regexes.step(key.others, character)? {
-            RegexId::NEVER => Key {
-                text: TextId::EMPTY,
-                ..next
-            }
-            .declared_only(),
+            RegexId::NEVER => Key { text, ..next }.declared_only(),
             others => Key {
                 others,
-                text: self.key_text_after(&key, &next, character),
+                text,
                 states: self.core.name_states_after(key.states, character)?,
                 ..next
             },
         })
-    }
-
-    /// The characters of a name that has left the declared ones, once `character` follows those of `key`.
-    fn key_text_after(&mut self, key: &Key, next: &Key, character: u32) -> TextId {
-        if next.low < next.high {
-            return TextId::EMPTY;
-        }
-        let mut before = key.text;
-        if key.low < key.high {
-            let name = &self.core.schemas.shape(key.shape).names[key.low as usize][..key.depth as usize];
-            for character in name.chars() {
-                before = self.stack.append(before, u32::from(character));
-            }
-        }
-        self.stack.append(before, character)
-    }
-
-    /// The characters of a name that have been read.
-    pub fn key_text(&self, key: &Key) -> String {
-        match key.low < key.high {
-            true => self.core.schemas.shape(key.shape).names[key.low as usize][..key.depth as usize].to_owned(),
-            false => self.stack.text(key.text),
-        }
     }
 
     /// The names that go on with `character`.
@@ -638,7 +619,7 @@ impl Run<'_> {
     fn other_member(&mut self, key: &Key, frame: FrameId) -> Result<Option<(Member, u32)>, Limit> {
         let is_foreign = self.foreign(frame).is_some();
         if !is_foreign || !self.is_own_key(frame) {
-            let name = self.key_text(key);
+            let name = self.stack.text(key.text);
             let exact = self.core.paths.name_id(&name);
             let member = self.fact_member(frame, &name, exact)?;
             if !is_foreign || member.is_none() {

@@ -5,8 +5,7 @@
 //! Reading order, bottom up: `text` (characters out of bytes), `stack` (what is open), `control` (where the text stands),
 //! `core` (what is shared and lazily grown), `question` and `run` (what may be learned of a frame, and how it is noted),
 //! `json`, `closure` and `rules` (one byte), `vocabulary` (tables of the tokens), `endings` (names that one token can end), `walk` and `dense` (which tokens can be read),
-//! `masks` (remembering them), `mask` (of one state), `origin` and `saved` (where they were needed, in a file), `ahead` (making them early), `forward` (what must come), `completion` (a way to the end),
-//! `spots` (steps that were made before),
+//! `masks` (remembering them), `trace` and `shared` (among grammars), `mask` (of one state), `origin` and `saved` (where they were needed, in a file), `ahead` (making them early), `forward` (what must come), `completion` (a way to the end),
 //! `budget` (tokens of a rule are counted), `captures` (which rule read what), `compiled`, `matcher`.
 mod ahead;
 mod budget;
@@ -31,12 +30,13 @@ mod question;
 mod rules;
 mod run;
 mod saved;
+mod shared;
 mod spans;
-mod spots;
 mod stack;
 mod sweeps;
 mod techniques;
 mod text;
+mod trace;
 mod vocabulary;
 mod walk;
 

@@ -10,6 +10,7 @@ use crate::stack::{Frame, FrameId, TextId};
 use crate::sweeps::Sweep;
 use crate::techniques::Technique;
 use crate::text::Partial;
+use crate::trace::Trace;
 use crate::vocabulary::Vocabulary;
 use crate::walk::{Base, Found, Walk, DOUBTFUL};
 use penstock_automata::{Limit, RegexId, INFINITE};
@@ -84,6 +85,17 @@ impl Leaf {
             + flat
     }
 
+    /// Whether its second use writes it out.
+    fn is_long(&self) -> bool {
+        self.tokens.len() + self.removed.len() > FLATTEN_TOKENS || self.bases.len() > 2
+    }
+
+    /// [`Leaf::memory_usage`] once it was used.
+    pub(crate) fn memory_when_used(&self, num_words: usize) -> usize {
+        let is_to_flatten = self.flat.get().is_none() && self.is_long();
+        self.memory_usage() + if is_to_flatten { 4 * num_words } else { 0 }
+    }
+
     /// Adds the unguarded part to a row of zeros.
     fn write_fixed(&self, vocabulary: &Vocabulary, row: &mut [u32]) {
         let mut bases = self.bases.iter();
@@ -132,8 +144,7 @@ impl Leaf {
             return row.copy_from_slice(flat);
         }
         self.write_fixed(vocabulary, row);
-        let long = self.tokens.len() + self.removed.len() > FLATTEN_TOKENS || self.bases.len() > 2;
-        if long && self.uses.fetch_add(1, Ordering::Relaxed) == 1 {
+        if self.is_long() && self.uses.fetch_add(1, Ordering::Relaxed) == 1 {
             self.flat.get_or_init(|| row.into());
         }
     }
@@ -169,12 +180,6 @@ impl Pick {
             self.exact.push((token, can_read(run, config, info.token_bytes(token))?));
         }
         Ok(self)
-    }
-
-    /// Heap memory in bytes, approximately, without the remembered mask.
-    pub fn memory_usage(&self) -> usize {
-        let again: usize = self.again.iter().map(|name| name.len() + size_of::<String>()).sum();
-        again + 8 * self.exact.len() + if self.open.spilled() { 4 * self.open.len() } else { 0 }
     }
 
     /// A number for the remembered mask, as long as its grammar lives.
@@ -214,7 +219,10 @@ impl Pick {
 }
 
 /// Questions with their answers, in the order in which they were first asked.
-type Asked = Vec<(Question, u32)>;
+pub(crate) type Asked = Vec<(Question, u32)>;
+
+/// A mask, and the questions that were asked for it.
+pub(crate) type Made = (Arc<Leaf>, Asked);
 
 enum Node {
     Ask(Question, Vec<(u32, u32)>),
@@ -376,8 +384,12 @@ impl Masks {
             Some(leaf) => leaf,
             None if !may_make => return Ok(None),
             None => {
-                let (made, asked) = self.make(run, vocabulary, walked(config, control))?;
-                self.leaves.push(Arc::new(made));
+                let shares = key.is_none() && techniques.has(Technique::SharedMasks);
+                let (leaf, asked) = match shares {
+                    true => self.share(run, vocabulary, walked(config, control), control)?,
+                    false => self.make(run, vocabulary, walked(config, control))?,
+                };
+                self.leaves.push(leaf);
                 let leaf = self.leaves.len() as u32 - 1;
                 match key {
                     None => self.insert(control, &asked, leaf),
@@ -404,8 +416,24 @@ impl Masks {
         Pick::new(leaf, available, again).tried(run, info, config).map(Some)
     }
 
-    /// Walks for a mask; what was found, and the questions asked on the way.
-    fn make(&mut self, run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<(Leaf, Asked), Limit> {
+    /// The mask that another grammar left for what is found here, or a new one, left for others.
+    fn share(&mut self, run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config, control: Control) -> Result<Made, Limit> {
+        if let Some(found) = vocabulary.shared.find(run, control, config.frame)? {
+            return Ok(found);
+        }
+        run.trace = Trace::begin(run.core, control, config.frame).map(Box::new);
+        let made = self.make(run, vocabulary, config);
+        let trace = run.trace.take();
+        let (leaf, asked) = made?;
+        if let Some(trace) = trace.filter(|_| !leaf.is_inexact && leaf.doubtful.is_empty()) {
+            let size = leaf.memory_when_used(vocabulary.num_words);
+            vocabulary.shared.leave(run.core, control, &trace, (&leaf, size));
+        }
+        Ok((leaf, asked))
+    }
+
+    /// Walks for a mask.
+    fn make(&mut self, run: &mut Run<'_>, vocabulary: &Vocabulary, config: Config) -> Result<Made, Limit> {
         self.num_misses += 1;
         let mark = run.stack.mark();
         run.recorder = Some(Recorder::new(config.frame, matches!(config.control, Control::Key(_))));
@@ -416,7 +444,7 @@ impl Masks {
         let is_inexact = run.end_walk();
         run.stack.truncate(mark);
         outcome?;
-        Ok((Leaf::new(found, is_inexact, vocabulary), recorder.asked))
+        Ok((Arc::new(Leaf::new(found, is_inexact, vocabulary)), recorder.asked))
     }
 }
 
@@ -566,7 +594,7 @@ fn seen_before(run: &mut Run<'_>, config: &Config) -> Vec<String> {
     if seen.is_empty() {
         return Vec::new();
     }
-    let text = run.key_text(&key);
+    let text = run.stack.text(key.text);
     seen.into_iter()
         .filter_map(|name| name.strip_prefix(&text).map(str::to_owned))
         .collect()

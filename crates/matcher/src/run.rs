@@ -7,6 +7,7 @@ use crate::core::{Core, Style};
 use crate::question::{Ask, Known, PathId, PathStep, Question, Recorder, FIRST_ENDING, FIRST_NAME_CLASS, UNMENTIONED_NAME};
 use crate::stack::{Container, Doubt, Frame, FrameId, Held, Stack, TextId};
 use crate::text::Partial;
+use crate::trace::{Fact, Trace};
 use penstock_automata::{Limit, RegexId};
 use penstock_schema::{Item, Member, Next, ShapeId, ValueId, Verdicts};
 use smallvec::SmallVec;
@@ -42,10 +43,14 @@ pub struct Run<'a> {
     pub recorder: Option<Recorder>,
     /// The declared names that one token can end where the text stands, if the mask there is kept under what is left of them.
     pub endings: Arc<[u32]>,
+    /// Set while a mask is being made, or looked for, that other grammars may share.
+    pub(crate) trace: Option<Box<Trace>>,
     /// Set in walks: values of items that others must differ from are left open ([`Doubt`]).
     pub leaves_open: bool,
     /// Whether the walk has left one open.
     has_doubts: bool,
+    /// Set in walks where nothing in the vocabulary follows the byte that is read.
+    pub(crate) ends_here: bool,
     /// The number of the token that is being read, from 0.
     pub now: u32,
     /// Set when a value was left open on which more than its difference depends: the walk is worth nothing.
@@ -67,8 +72,10 @@ impl<'a> Run<'a> {
             stack,
             recorder: None,
             endings: Arc::default(),
+            trace: None,
             leaves_open: false,
             has_doubts: false,
+            ends_here: false,
             now: 0,
             is_inexact: false,
         }
@@ -110,6 +117,7 @@ impl<'a> Run<'a> {
                 self.recorder = Some(recorder);
             }
         }
+        self.learn_peek(id);
         self.stack.frame(id)
     }
 
@@ -162,6 +170,11 @@ impl<'a> Run<'a> {
                 recorder.known.add(id, path);
             }
         }
+        match step {
+            PathStep::Item => self.name_frame(from, Fact::Item, id),
+            PathStep::Member(name) => self.name_frame(from, |frame| Fact::Member(frame, name), id),
+            _ => self.lose_trace(),
+        }
         id
     }
 
@@ -182,6 +195,7 @@ impl<'a> Run<'a> {
         let container = self.container(frame);
         let verdicts = self.core.schemas.close(container.record, container.seen)?;
         self.note(frame, Ask::Close, |core| core.verdict_id(verdicts));
+        self.learn_close(frame, verdicts);
         Ok(verdicts)
     }
 
@@ -191,6 +205,7 @@ impl<'a> Run<'a> {
         let names = self.core.schemas.names(container.record, container.seen)?;
         let more = self.core.any_name(names, container.seen)?;
         self.note(frame, Ask::More, |_| u32::from(more));
+        self.learn_plain(frame, Fact::More, u32::from(more));
         Ok(more)
     }
 
@@ -200,6 +215,11 @@ impl<'a> Run<'a> {
         let item = self.core.schemas.next_item(container.record)?;
         let answer = item.as_ref().map_or(0, |item| item.ask.0 + 1);
         self.note(frame, Ask::Item, |_| answer);
+        // An item that must be kept leaves doubts behind it.
+        match &item {
+            Some(item) if item.keep => self.lose_trace(),
+            _ => self.learn_started(frame, Fact::Item, item.as_ref().map(|item| (item.ask, item.next))),
+        }
         Ok(item)
     }
 
@@ -208,6 +228,7 @@ impl<'a> Run<'a> {
         let container = self.container(frame);
         let spare = self.core.schemas.has_spare_items(container.record)?;
         self.note(frame, Ask::Spare, |_| u32::from(spare));
+        self.lose_trace();
         Ok(spare)
     }
 
@@ -223,6 +244,7 @@ impl<'a> Run<'a> {
         self.note(frame, Ask::Shape, |core| {
             core.paths.answer(&[shape.0, others.index(), states])
         });
+        self.learn_shape(frame, (shape, others, states));
         Ok((shape, others, states))
     }
 
@@ -232,6 +254,7 @@ impl<'a> Run<'a> {
         let id = self.core.schemas.names(container.record, container.seen)?;
         let available = any_bit(&self.core.schemas.names_view(id).available, low, high);
         self.note(frame, Ask::Available(low, high), |_| u32::from(available));
+        self.learn_plain(frame, |frame| Fact::Available(frame, low, high), u32::from(available));
         Ok(available)
     }
 
@@ -242,6 +265,7 @@ impl<'a> Run<'a> {
         let member = self.core.schemas.take(container.record, container.seen, name)?;
         let answer = member.as_ref().map_or(0, |member| member.ask.0 + 1);
         self.note(frame, Ask::Member(noted), |_| answer);
+        self.learn_member(frame, noted, member.as_ref());
         Ok(member)
     }
 
@@ -249,6 +273,7 @@ impl<'a> Run<'a> {
     pub fn fact_depth(&mut self, frame: FrameId) -> u32 {
         let depth = self.stack.depth(frame);
         self.note(frame, Ask::Depth, |_| depth);
+        self.learn_plain(frame, Fact::Depth, depth);
         depth
     }
 
@@ -308,6 +333,7 @@ impl<'a> Run<'a> {
         let member = self.named_member(frame, noted)?;
         let answer = member.as_ref().map_or(0, |member| member.ask.0 + 1);
         self.note(frame, Ask::Member(noted), |_| answer);
+        self.learn_member(frame, noted, member.as_ref());
         Ok(member)
     }
 

@@ -11,6 +11,8 @@ pub enum Technique {
     /// Masks are remembered under the answers they consulted, not under the whole stack: what a token decides within its own
     /// rule or container serves every context.
     AnswerKeys,
+    /// Masks of JSON are shared with the other grammars of the vocabulary.
+    SharedMasks,
     /// Strings and names with a language take slices of the vocabulary instead of walking it.
     Slices,
     /// Positions inside unconstrained JSON strings use the tables of the vocabulary.
@@ -31,9 +33,6 @@ pub enum Technique {
     StackSharing,
     /// A call that would only return to an end pushes nothing.
     TailCalls,
-    /// States that are the same in every output are known again, with their masks and where tokens led from them, and a token
-    /// of plain characters leaves a free string as it is.
-    KnownSteps,
 }
 
 impl Technique {
@@ -41,6 +40,7 @@ impl Technique {
     pub const ALL: [Technique; 13] = [
         Technique::MaskMemory,
         Technique::AnswerKeys,
+        Technique::SharedMasks,
         Technique::Slices,
         Technique::StringTables,
         Technique::EdgeMemory,
@@ -51,7 +51,6 @@ impl Technique {
         Technique::NodeMerging,
         Technique::StackSharing,
         Technique::TailCalls,
-        Technique::KnownSteps,
     ];
 
     /// Its name in benchmarks.
@@ -59,6 +58,7 @@ impl Technique {
         match self {
             Technique::MaskMemory => "mask_memory",
             Technique::AnswerKeys => "answer_keys",
+            Technique::SharedMasks => "shared_masks",
             Technique::Slices => "slices",
             Technique::StringTables => "string_tables",
             Technique::EdgeMemory => "edge_memory",
@@ -69,7 +69,6 @@ impl Technique {
             Technique::NodeMerging => "node_merging",
             Technique::StackSharing => "stack_sharing",
             Technique::TailCalls => "tail_calls",
-            Technique::KnownSteps => "known_steps",
         }
     }
 

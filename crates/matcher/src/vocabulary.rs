@@ -9,6 +9,7 @@
 //! cannot die on those kinds takes a whole slice at once.
 use crate::chars::{CharTrie, Item};
 use crate::numerals::Numerals;
+use crate::shared::SharedMasks;
 use crate::spans::Below;
 use crate::sweeps::Sweeps;
 use crate::text::{Partial, Piece};
@@ -131,6 +132,8 @@ pub struct Vocabulary {
     pub(crate) numerals: Numerals,
     /// What places that read freely take of `trie`.
     pub(crate) sweeps: Sweeps,
+    /// Masks that its grammars share.
+    pub(crate) shared: SharedMasks,
     /// Subtrees of `trie` with fewer tokens are walked instead.
     pub(crate) worth_sweeping: usize,
     /// Length of the longest token in bytes.
@@ -228,6 +231,7 @@ impl Vocabulary {
             below: Below::new(&trie),
             numerals: Numerals::new(&trie),
             sweeps: Sweeps::default(),
+            shared: SharedMasks::default(),
             worth_sweeping: (ids.len() / 512).clamp(4, 256),
             trie,
             longest,
@@ -243,8 +247,9 @@ impl Vocabulary {
         }
     }
 
-    /// Heap memory in bytes, approximately: of bitmaps and tables, of the tries, and of sweeps, which grow with use.
-    pub fn memory_usage(&self) -> (usize, usize, usize) {
+    /// Heap memory in bytes, approximately: of bitmaps and tables, of the tries, of sweeps, and of masks that grammars share; the
+    /// last two grow with use.
+    pub fn memory_usage(&self) -> (usize, usize, usize, usize) {
         let row = 4 * self.num_words;
         let tables: usize = self.tables.values().map(StringTable::memory_usage).sum();
         let two_names: usize = self.two_names.iter().map(|(_, bytes)| bytes.len() + 24).sum();
@@ -259,6 +264,7 @@ impl Vocabulary {
                 + two_names,
             self.trie.size_bytes() + self.rests.size_bytes() + tries,
             self.sweeps.memory_usage(),
+            self.shared.memory_usage(),
         )
     }
 }

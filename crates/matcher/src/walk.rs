@@ -288,6 +288,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                 return;
             }
             self.steps += 1;
+            self.run.ends_here = trie.children(child).is_empty();
             let next = match (lane, &place.standing) {
                 (None, Standing::Free(configs)) => self.run.step_all(configs, byte).map(unless_empty),
                 (Some(lane), _) | (None, &Standing::Lane(lane)) => self.lane_step(lane, byte),
@@ -302,6 +303,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                 Err(limit) => failed = Some(limit),
             }
         });
+        self.run.ends_here = false;
         failed.map_or(Ok(()), Err)?;
         self.check_steps()
     }
@@ -384,7 +386,8 @@ impl<'r, 'a> Walk<'r, 'a> {
     fn may_have_table(&self, node: NodeId) -> bool {
         let trie = &self.vocabulary.trie;
         let byte = trie.byte(node);
-        byte == b'"' || ESCAPE_LETTERS.contains(&byte) && trie.children(TokenTrie::ROOT).contains(&node)
+        !trie.children(node).is_empty() && byte == b'"'
+            || ESCAPE_LETTERS.contains(&byte) && trie.children(TokenTrie::ROOT).contains(&node)
     }
 
     /// Everything below a trie node at which a string stands at a character boundary.
@@ -484,7 +487,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             let noted = self.run.core.paths.name_id(&name);
             self.named_tokens(frame, &name, noted, tokens)?;
         }
-        let before = self.run.key_text(key);
+        let before = self.run.stack.text(key.text);
         for content in table.by_content.keys() {
             if !special.contains(&**content) {
                 let name = format!("{before}{content}");
@@ -578,7 +581,7 @@ impl Run<'_> {
             Control::Rule { term, partial } => set = self.character_bytes(term, partial)?,
             Control::Value { ask, gap, .. } => {
                 add_gap(&mut set, gap);
-                let kinds = self.core.schemas.kinds(ask)?;
+                let kinds = self.fact_kinds(ask)?;
                 add_kinds(&mut set, kinds);
             }
             Control::FirstItem(gap) => {

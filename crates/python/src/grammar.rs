@@ -531,14 +531,14 @@ impl CompiledGrammar {
     /// Memory of the vocabulary's tables in bytes, shared by all grammars of one TokenizerInfo.
     #[getter]
     fn vocabulary_size_bytes(&self) -> usize {
-        let (tables, tries, sweeps) = self.inner.vocabulary_memory_usage();
-        tables + tries + sweeps
+        let (tables, tries, sweeps, shared) = self.inner.vocabulary_memory_usage();
+        tables + tries + sweeps + shared
     }
 
-    /// The same in parts, and the bytes of the tokens: (bitmaps and tables, tries, sweeps, bytes).
-    fn _vocabulary_parts(&self) -> (usize, usize, usize, usize) {
-        let (tables, tries, sweeps) = self.inner.vocabulary_memory_usage();
-        (tables, tries, sweeps, self.inner.info().memory_usage())
+    /// The same in parts, and the bytes of the tokens: (bitmaps and tables, tries, sweeps, shared masks, bytes).
+    fn _vocabulary_parts(&self) -> (usize, usize, usize, usize, usize) {
+        let (tables, tries, sweeps, shared) = self.inner.vocabulary_memory_usage();
+        (tables, tries, sweeps, shared, self.inner.info().memory_usage())
     }
 
     /// (masks remembered, masks made) so far.

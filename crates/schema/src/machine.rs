@@ -264,6 +264,12 @@ impl SchemaMachine {
         self.asks[id.0 as usize].clone()
     }
 
+    /// Whether a value only has to satisfy its schema: no verdict of it is wanted.
+    pub fn is_plain_ask(&self, id: AskId) -> bool {
+        let ask = &self.asks[id.0 as usize];
+        ask.asked.is_empty() && ask.goal == Goal::Free
+    }
+
     pub(crate) fn record(&self, id: RecordId) -> Arc<Record> {
         self.records[id.0 as usize].clone()
     }

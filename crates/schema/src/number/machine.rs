@@ -27,6 +27,9 @@ enum Place {
 
 type Key = (NumberSpec, Vec<i64>, Vec<BigUint>);
 
+/// A place in the machine of a spec.
+pub type PlaceKey = (Vec<i64>, Vec<BigUint>);
+
 /// Digits, `-`, `+`, `.`, `e`: every other byte ends nothing and goes nowhere.
 const NUM_SYMBOLS: usize = 14;
 
@@ -50,6 +53,8 @@ struct State {
 pub struct Numbers {
     grid: Arc<Grid>,
     specs: Vec<Arc<Spec>>,
+    /// By spec: its goal, where no verdicts are wanted beside it.
+    goals: Vec<Option<NumberFormula>>,
     spec_ids: FxHashMap<(NumberFormula, Vec<NumberFormula>), NumberSpec>,
     tables: Vec<Arc<Table>>,
     table_ids: FxHashMap<Arc<Table>, usize>,
@@ -81,6 +86,7 @@ impl Numbers {
         Numbers {
             grid,
             specs: Vec::new(),
+            goals: Vec::new(),
             spec_ids: FxHashMap::default(),
             tables: Vec::new(),
             table_ids: FxHashMap::default(),
@@ -105,8 +111,24 @@ impl Numbers {
         }
         let spec = NumberSpec(self.specs.len() as u32);
         self.specs.push(Arc::new(Spec::new(&self.grid, &asked.0, &asked.1)));
+        self.goals.push(asked.1.is_empty().then(|| asked.0.clone()));
         self.spec_ids.insert(asked, spec);
         spec
+    }
+
+    /// What must hold at the end, if nothing else is asked: equal goals are equal machines, in every arena of one universe.
+    pub fn goal(&self, spec: NumberSpec) -> Option<&NumberFormula> {
+        self.goals[spec.0 as usize].as_ref()
+    }
+
+    /// Where in the machine of its spec a state stands, in numbers that mean the same in every arena; None inside an exponent.
+    pub fn place(&self, state: NumberState) -> Option<(NumberSpec, PlaceKey)> {
+        let State { spec, place, .. } = &self.states[state.0 as usize];
+        if matches!(place, Place::Exponent(_)) {
+            return None;
+        }
+        let (spec, numbers, residues) = self.key(*spec, place);
+        Some((spec, (numbers, residues)))
     }
 
     /// Whether some literal of the universe meets the goal.
