@@ -4,7 +4,7 @@
 //! step is one look-up instead of the calls and returns that the places stand for.
 use crate::control::{Config, Control};
 use crate::core::{has_byte, ByteSet};
-use crate::run::Configs;
+use crate::run::{Configs, Frontier, Kernels};
 use crate::spans::{Below, KindSet, Stride};
 use crate::stack::FrameId;
 use crate::sweeps::{Alphabet, SweepKey};
@@ -57,6 +57,8 @@ const FREE: Edge = u32::MAX - 2;
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     ids: FxHashMap<Configs, LaneId>,
+    /// Where places lead whose calls and returns have not been followed yet.
+    closed: FxHashMap<Kernels, Edge>,
     edges: Vec<[Edge; 256]>,
     free: FxHashMap<(LaneId, u8), Configs>,
 }
@@ -94,25 +96,37 @@ fn term_of(config: &Config) -> Option<RegexId> {
 /// More lanes of regular languages are not kept from one walk to the next.
 const MAX_KEPT_LANES: usize = 4096;
 
+/// The memory of more lanes than these is given back after a walk.
+const MAX_SPARE_LANES: usize = 256;
+
 impl Lanes {
     /// Heap memory in bytes, approximately.
     pub(crate) fn memory_usage(&self) -> usize {
-        self.lanes.len() * (std::mem::size_of::<Lane>() + 1200)
+        self.lanes.capacity() * (std::mem::size_of::<Lane>() + 1200)
+    }
+
+    /// No lanes, in the memory of these.
+    fn emptied(mut self) -> Lanes {
+        self.lanes.clear();
+        self.ids.clear();
+        self.closed.clear();
+        self.edges.clear();
+        self.free.clear();
+        self
     }
 }
 
 impl Walk<'_, '_> {
     /// Finds the tokens that a place in a rule can read. Where the grammar is one regular language, its lanes
-    /// are the same in every walk, and they are kept.
+    /// are the same in every walk, and they are kept; elsewhere only their memory is.
     pub(crate) fn rule_tokens(&mut self, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
         let keeps = self.is_alone(&config);
-        if keeps {
-            self.lanes = std::mem::take(&mut self.run.core.lanes);
-        }
+        let lanes = std::mem::take(&mut self.run.core.lanes);
+        self.lanes = if keeps { lanes } else { lanes.emptied() };
         let outcome = self.trie(&vocabulary.trie, config);
         let lanes = std::mem::take(&mut self.lanes);
-        if keeps && lanes.lanes.len() <= MAX_KEPT_LANES {
+        if lanes.lanes.len() <= if keeps { MAX_KEPT_LANES } else { MAX_SPARE_LANES } {
             self.run.core.lanes = lanes;
         }
         outcome
@@ -151,12 +165,12 @@ impl Walk<'_, '_> {
         self.lanes.lanes.push(Lane {
             live,
             is_doubtful: self.run.are_doubtful(configs),
-            configs: configs.clone(),
+            configs: Configs::from_slice(configs),
             strides: None,
             run: None,
         });
         self.lanes.edges.push([UNKNOWN; 256]);
-        self.lanes.ids.insert(configs.clone(), lane);
+        self.lanes.ids.insert(Configs::from_slice(configs), lane);
         Ok(lane)
     }
 
@@ -184,17 +198,48 @@ impl Walk<'_, '_> {
     }
 
     fn find_edge(&mut self, lane: LaneId, byte: u8) -> Result<Edge, Limit> {
-        let configs = self.lane(lane).configs.clone();
-        let next = self.run.step_all(&configs, byte)?;
-        if !next.is_empty() && !next.iter().all(is_in_rule) {
-            self.lanes.free.insert((lane, byte), next);
+        // The lane lends its places: most are too many to be copied for each of its edges.
+        let configs = std::mem::take(&mut self.lanes.lanes[lane as usize].configs);
+        let outcome = self.find_edge_of((lane, &configs), byte);
+        self.lanes.lanes[lane as usize].configs = configs;
+        outcome
+    }
+
+    fn find_edge_of(&mut self, (lane, configs): (LaneId, &Configs), byte: u8) -> Result<Edge, Limit> {
+        let mut next = Frontier::default();
+        self.run.step_each(configs, byte, &mut next)?;
+        // Their frames stay, and what is asked of them was asked when this was found.
+        let kernels = next.configs.is_empty().then(|| Kernels::from_slice(&next.kernels));
+        let known = kernels.as_ref().and_then(|kernels| self.lanes.closed.get(kernels).copied());
+        let edge = match known {
+            Some(edge) => edge,
+            None => {
+                self.run.close_over(&mut next)?;
+                self.edge_to((lane, byte), next.configs)?
+            }
+        };
+        if edge == FREE {
             self.lanes.edges[lane as usize][usize::from(byte)] = FREE;
             return Ok(FREE);
         }
-        let edge = if next.is_empty() { DEAD } else { self.lane_of(&next)? };
-        let (low, high) = self.alike(&configs, byte)?;
+        if let (Some(kernels), None) = (kernels, known) {
+            self.lanes.closed.insert(kernels, edge);
+        }
+        let (low, high) = self.alike(configs, byte)?;
         self.lanes.edges[lane as usize][usize::from(low)..=usize::from(high)].fill(edge);
         Ok(edge)
+    }
+
+    /// The edge to these places.
+    fn edge_to(&mut self, (lane, byte): (LaneId, u8), next: Configs) -> Result<Edge, Limit> {
+        if next.is_empty() {
+            return Ok(DEAD);
+        }
+        if next.iter().all(is_in_rule) {
+            return self.lane_of(&next);
+        }
+        self.lanes.free.insert((lane, byte), next);
+        Ok(FREE)
     }
 
     /// The bytes around this one that lead every place where this one does.
@@ -316,15 +361,30 @@ impl Walk<'_, '_> {
                 loops: true,
             });
         }
-        let (mut chain, mut then) = (vec![next], Alphabet::default());
-        while chain.len() < MAX_CHAIN {
-            match self.most(chain[chain.len() - 1])? {
-                Some((lane, alphabet)) if chain.len() == 1 || alphabet == then => {
+        let (mut chain, mut then, mut loops) = (vec![next], Alphabet::default(), false);
+        while chain.len() < MAX_CHAIN && !loops {
+            let last = chain[chain.len() - 1];
+            match self.most(last)? {
+                Some((lane, alphabet)) if chain.len() == 1 && alphabet.len() >= WORTH_A_SWEEP => {
                     chain.push(lane);
                     then = alphabet;
                 }
+                // Where one of two counts has run out, the other one reads on, and more than before.
+                Some((lane, alphabet)) if chain.len() > 1 && alphabet.holds(&then) => {
+                    loops = lane == last;
+                    chain.push(lane);
+                }
                 _ => break,
             }
+        }
+        if loops {
+            let chain = chain.into();
+            return Ok(FreeRun {
+                first,
+                then,
+                chain,
+                loops,
+            });
         }
         // Sweeps of a few lengths serve all counts.
         chain.truncate(1 << chain.len().ilog2());
@@ -339,15 +399,22 @@ impl Walk<'_, '_> {
     /// The lane to which most characters lead from this one, and these characters.
     fn most(&mut self, lane: LaneId) -> Result<Option<(LaneId, Alphabet)>, Limit> {
         self.find_ascii(lane)?;
-        let mut counts: SmallVec<[(LaneId, u32); 8]> = SmallVec::new();
-        for &edge in self.lanes.edges[lane as usize][..0x80].iter().filter(|&&edge| edge < FREE) {
-            match counts.iter_mut().find(|known| known.0 == edge) {
-                Some(known) => known.1 += 1,
-                None => counts.push((edge, 1)),
+        let mut targets: SmallVec<[(LaneId, u128); 8]> = SmallVec::new();
+        let mut start = 0;
+        for alike in self.lanes.edges[lane as usize][..0x80].chunk_by(|a, b| a == b) {
+            let characters = (u128::MAX >> (0x80 - alike.len())) << start;
+            start += alike.len();
+            match targets.iter_mut().find(|known| known.0 == alike[0]) {
+                Some(known) => known.1 |= characters,
+                None if alike[0] < FREE => targets.push((alike[0], characters)),
+                None => {}
             }
         }
-        match counts.into_iter().max_by_key(|known| known.1) {
-            Some((next, _)) => Ok(Some((next, self.alphabet(lane, next)?))),
+        match targets.into_iter().max_by_key(|target| target.1.count_ones()) {
+            Some((next, ascii)) => {
+                let others = self.do_others_lead(lane, next)?;
+                Ok(Some((next, Alphabet { ascii, others })))
+            }
             None => Ok(None),
         }
     }
@@ -368,15 +435,16 @@ impl Walk<'_, '_> {
     /// The characters that lead from one lane to another.
     fn alphabet(&mut self, lane: LaneId, next: LaneId) -> Result<Alphabet, Limit> {
         self.find_ascii(lane)?;
-        let edges = self.lanes.edges[lane as usize][..0x80].iter().enumerate();
-        let ascii = edges.fold(0, |all, (byte, &edge)| all | u128::from(edge == next) << byte);
+        let (low, high) = self.lanes.edges[lane as usize][..0x80].split_at(0x40);
+        let bits = |edges: &[Edge]| edges.iter().rev().fold(0, |all, &edge| all << 1 | u64::from(edge == next));
+        let ascii = u128::from(bits(high)) << 0x40 | u128::from(bits(low));
         let others = ascii != 0 && self.do_others_lead(lane, next)?;
         Ok(Alphabet { ascii, others })
     }
 
     /// Whether every character beyond ASCII leads from one lane to another.
     fn do_others_lead(&mut self, lane: LaneId, next: LaneId) -> Result<bool, Limit> {
-        let configs = self.lane(lane).configs.clone();
+        let configs = Configs::from_slice(&self.lane(lane).configs);
         let mut start = 0x80;
         for _ in 0..FEW_PIECES {
             let mut end = MAX_CHAR;
@@ -465,7 +533,7 @@ impl Walk<'_, '_> {
     }
 
     fn find_strides(&mut self, lane: LaneId) -> Result<(), Limit> {
-        let configs = self.lane(lane).configs.clone();
+        let configs = Configs::from_slice(&self.lane(lane).configs);
         let mut strides = SmallVec::new();
         for term in configs.iter().filter_map(term_of) {
             let stride = self.run.core.stride(term)?;
@@ -495,7 +563,7 @@ impl Walk<'_, '_> {
     /// The configurations that stand here.
     pub(crate) fn configs_at(&self, standing: &Standing) -> Configs {
         match standing {
-            Standing::Lane(lane) => self.lane(*lane).configs.clone(),
+            Standing::Lane(lane) => Configs::from_slice(&self.lane(*lane).configs),
             Standing::Free(configs) => configs.clone(),
         }
     }

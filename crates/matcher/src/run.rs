@@ -16,13 +16,16 @@ use std::sync::Arc;
 /// The ways to read a text; nearly always one.
 pub type Configs = SmallVec<[Config; 2]>;
 
+/// Places in rules whose calls and returns have not been followed yet.
+pub type Kernels = SmallVec<[(RegexId, FrameId); 2]>;
+
 /// A configuration set under construction.
 #[derive(Default)]
 pub struct Frontier {
     /// Finished configurations.
     pub configs: Configs,
     /// Places in rules whose calls and returns have not been followed yet.
-    pub kernels: SmallVec<[(RegexId, FrameId); 2]>,
+    pub kernels: Kernels,
 }
 
 impl Frontier {

@@ -27,6 +27,11 @@ impl Alphabet {
         }
     }
 
+    /// Whether all characters of another alphabet are in it.
+    pub(crate) fn holds(&self, other: &Alphabet) -> bool {
+        other.ascii & !self.ascii == 0 && (self.others || !other.others)
+    }
+
     pub(crate) fn len(&self) -> u32 {
         self.ascii.count_ones() + 128 * u32::from(self.others)
     }

@@ -563,14 +563,20 @@ impl Run<'_> {
     /// One byte for a set of configurations.
     pub fn step_all(&mut self, configs: &[Config], byte: u8) -> Result<Configs, Limit> {
         let mut out = Frontier::default();
-        for config in configs {
-            match config.control {
-                Control::Rule { term, partial } => self.step_rule(term, partial, config.frame, byte, &mut out)?,
-                _ => self.step_json(*config, byte, &mut out)?,
-            }
-        }
+        self.step_each(configs, byte, &mut out)?;
         self.close_over(&mut out)?;
         Ok(out.configs)
+    }
+
+    /// [`Run::step_all`], calls and returns not followed yet.
+    pub(crate) fn step_each(&mut self, configs: &[Config], byte: u8, out: &mut Frontier) -> Result<(), Limit> {
+        for config in configs {
+            match config.control {
+                Control::Rule { term, partial } => self.step_rule(term, partial, config.frame, byte, out)?,
+                _ => self.step_json(*config, byte, out)?,
+            }
+        }
+        Ok(())
     }
 
     /// Bytes that may lead on; a few of them may turn out not to.

@@ -76,6 +76,23 @@ pub fn and(row: &mut [u32], other: &[u32]) {
 /// `row |= other`; both have the same length.
 pub fn or(row: &mut [u32], other: &[u32]) {
     debug_assert_eq!(row.len(), other.len());
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { or_wide(row, other) };
+    }
+    or_words(row, other);
+}
+
+// PERF: a row is long, and the target that is compiled for has registers of 16 bytes only.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn or_wide(row: &mut [u32], other: &[u32]) {
+    or_words(row, other);
+}
+
+#[inline(always)]
+fn or_words(row: &mut [u32], other: &[u32]) {
     row.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
 }
 
