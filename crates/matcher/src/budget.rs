@@ -36,6 +36,11 @@ pub struct Budgets {
 }
 
 impl Budgets {
+    /// Whether some rule has a budget.
+    pub fn has_any(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     /// The budgets of the grammar. Cost: linear in the states of the rules that have one.
     ///
     /// # Errors

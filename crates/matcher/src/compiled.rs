@@ -3,6 +3,7 @@ use crate::budget::Budgets;
 use crate::core::{style_of, Core, Style};
 use crate::masks::Masks;
 use crate::run::Run;
+use crate::spots::Spots;
 use crate::stack::Stack;
 use crate::techniques::{Technique, Techniques};
 use crate::vocabulary::Vocabulary;
@@ -52,6 +53,7 @@ impl From<SchemaError> for CompileError {
 pub(crate) struct Shared {
     pub(crate) core: Core,
     pub(crate) masks: Masks,
+    pub(crate) spots: Spots,
 }
 
 /// A grammar bound to a vocabulary: immutable to its users, lazily grown inside.
@@ -63,6 +65,8 @@ pub struct CompiledGrammar {
     num_masks: AtomicUsize,
     /// Whether some rule asks for a temperature.
     pub(crate) has_temperatures: bool,
+    /// Whether a step depends on nothing but the state: no rule counts its tokens, and the technique is not left out.
+    pub(crate) knows_steps: bool,
     grammar: Grammar,
 }
 
@@ -121,6 +125,7 @@ impl CompiledGrammar {
         if start.is_empty() {
             return Err(CompileError::Empty(core.lowered.names[core.lowered.root].clone()));
         }
+        let knows_steps = techniques.has(Technique::KnownSteps) && !core.budgets.has_any();
         let has_temperatures = core.lowered.marks.iter().any(|marks| marks.temperature.is_some());
         Ok(CompiledGrammar {
             info,
@@ -128,9 +133,11 @@ impl CompiledGrammar {
             shared: Mutex::new(Shared {
                 core,
                 masks: Masks::default(),
+                spots: Spots::new(knows_steps && techniques.has(Technique::MaskMemory)),
             }),
             num_masks: AtomicUsize::new(0),
             has_temperatures,
+            knows_steps,
             grammar: grammar.clone(),
         })
     }
@@ -163,7 +170,7 @@ impl CompiledGrammar {
     /// Heap memory of automata and masks in bytes, approximately; the tables of the vocabulary are apart.
     pub fn memory_usage(&self) -> usize {
         let shared = self.lock();
-        shared.core.memory_usage() + shared.masks.memory_usage()
+        shared.core.memory_usage() + shared.masks.memory_usage() + shared.spots.memory_usage()
     }
 
     /// Heap memory of the vocabulary's tables in bytes, shared by all its grammars: of bitmaps and tables, of tries,

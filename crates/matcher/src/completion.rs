@@ -235,7 +235,7 @@ fn end_of_key(run: &mut Run<'_>, config: Config) -> Result<Option<Vec<u8>>, Limi
     let rest = match declared.min_by_key(|rest| rest.len()) {
         Some(rest) => rest.to_owned(),
         None if key.others == RegexId::ANYTHING => {
-            let prefix = run.stack.text(key.text);
+            let prefix = run.key_text(&key);
             fresh_name(run, &object, &prefix)?
         }
         None => run.core.regexes().shortest(key.others).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Where the text stands: a control and the frame below it.
 use crate::stack::{FrameId, TextId};
 use crate::text::Partial;
-use penstock_automata::RegexId;
+use penstock_automata::{RegexId, INFINITE};
 use penstock_schema::number::NumberState;
 use penstock_schema::{AskId, ShapeId};
 
@@ -182,7 +182,8 @@ pub struct Key {
     pub others: RegexId,
     /// The part of a character that has been read.
     pub partial: Partial,
-    /// The characters read; [`TextId::EMPTY`] throughout if no other name is possible.
+    /// The characters read, once no declared name starts with them; [`TextId::EMPTY`] before, where `low` and `depth` tell
+    /// them, and throughout if no other name is possible.
     pub text: TextId,
     /// The languages that tell other names apart and what is left of each, an index into [`crate::core::Core::name_states`]; 0
     /// where all other names are alike.
@@ -222,6 +223,20 @@ pub struct Config {
 }
 
 impl Control {
+    /// Whether this is the inside of a string that may be any, of any length, and that nobody asks for: whole characters leave it
+    /// as it is.
+    pub fn is_free(&self) -> bool {
+        match self {
+            Control::Text(text) => {
+                text.is_generic()
+                    && (text.min, text.max) == (0, INFINITE)
+                    && text.partial == Partial::None
+                    && text.text == TextId::UNKEPT
+            }
+            _ => false,
+        }
+    }
+
     /// The control under which masks are kept: whitespace that no token can use up is cut. `longest` is the length of the longest token in bytes.
     pub fn mask_key(self, longest: u32) -> Control {
         let cut = |gap: Gap| match gap {

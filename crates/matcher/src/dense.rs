@@ -142,9 +142,8 @@ impl Walk<'_, '_> {
 
     /// [`Walk::started_by`], asked of this very name.
     fn started_by_this(&mut self, key: &Key, frame: FrameId, rests: &mut NameRests) -> Result<Option<Started>, Limit> {
-        let undeclared = Key { low: 0, high: 0, ..*key };
         let mut out = Frontier::default();
-        self.run.end_key(undeclared, frame, &mut out)?;
+        self.run.end_key(*key, frame, &mut out)?;
         let Some(Config {
             control: Control::Colon { ask, .. },
             frame: object,

@@ -507,16 +507,42 @@ impl Run<'_> {
         if key.others == RegexId::NEVER {
             return Ok(next);
         }
-        let text = self.stack.append(key.text, character);
         Ok(match self.core.schemas.regexes.step(key.others, character)? {
-            RegexId::NEVER => Key { text, ..next }.declared_only(),
+            RegexId::NEVER => Key {
+                text: TextId::EMPTY,
+                ..next
+            }
+            .declared_only(),
             others => Key {
                 others,
-                text,
+                text: self.key_text_after(&key, &next, character),
                 states: self.core.name_states_after(key.states, character)?,
                 ..next
             },
         })
+    }
+
+    /// The characters of a name that has left the declared ones, once `character` follows those of `key`.
+    fn key_text_after(&mut self, key: &Key, next: &Key, character: u32) -> TextId {
+        if next.low < next.high {
+            return TextId::EMPTY;
+        }
+        let mut before = key.text;
+        if key.low < key.high {
+            let name = &self.core.schemas.shape(key.shape).names[key.low as usize][..key.depth as usize];
+            for character in name.chars() {
+                before = self.stack.append(before, u32::from(character));
+            }
+        }
+        self.stack.append(before, character)
+    }
+
+    /// The characters of a name that have been read.
+    pub fn key_text(&self, key: &Key) -> String {
+        match key.low < key.high {
+            true => self.core.schemas.shape(key.shape).names[key.low as usize][..key.depth as usize].to_owned(),
+            false => self.stack.text(key.text),
+        }
     }
 
     /// The names that go on with `character`.
@@ -619,7 +645,7 @@ impl Run<'_> {
     fn other_member(&mut self, key: &Key, frame: FrameId) -> Result<Option<(Member, u32)>, Limit> {
         let is_foreign = self.foreign(frame).is_some();
         if !is_foreign || !self.is_own_key(frame) {
-            let name = self.stack.text(key.text);
+            let name = self.key_text(key);
             let exact = self.core.paths.name_id(&name);
             let member = self.fact_member(frame, &name, exact)?;
             if !is_foreign || member.is_none() {

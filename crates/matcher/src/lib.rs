@@ -6,6 +6,7 @@
 //! `core` (what is shared and lazily grown), `question` and `run` (what may be learned of a frame, and how it is noted),
 //! `json`, `closure` and `rules` (one byte), `vocabulary` (tables of the tokens), `endings` (names that one token can end), `walk` and `dense` (which tokens can be read),
 //! `masks` (remembering them), `trace` and `shared` (among grammars), `mask` (of one state), `origin` and `saved` (where they were needed, in a file), `ahead` (making them early), `forward` (what must come), `completion` (a way to the end),
+//! `spots` (steps that were made before),
 //! `budget` (tokens of a rule are counted), `captures` (which rule read what), `compiled`, `matcher`.
 mod ahead;
 mod budget;
@@ -32,6 +33,7 @@ mod run;
 mod saved;
 mod shared;
 mod spans;
+mod spots;
 mod stack;
 mod sweeps;
 mod techniques;

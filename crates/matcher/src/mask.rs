@@ -52,6 +52,12 @@ impl Mask {
         row[0] != u32::MAX || !bitmask::is_full(row, compiled.info.vocab_size())
     }
 
+    /// Heap memory in bytes, approximately, without the remembered masks.
+    pub(crate) fn memory_usage(&self) -> usize {
+        let picks: usize = self.picks.iter().map(Pick::memory_usage).sum();
+        size_of::<Mask>() + picks + self.symbols.len() * size_of::<Symbol>()
+    }
+
     /// Numbers for the remembered masks it is made of.
     pub(crate) fn ids(&self) -> SmallVec<[usize; 1]> {
         self.picks.iter().map(Pick::id).collect()
@@ -71,7 +77,7 @@ pub(crate) fn find_mask(
         symbols: Vec::new(),
         complete: is_complete(&shared.core, configs),
     };
-    let Shared { core, masks } = shared;
+    let Shared { core, masks, .. } = shared;
     let mut run = Run::new(core, stack);
     run.now = num_tokens;
     for config in configs {

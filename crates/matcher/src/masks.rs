@@ -182,6 +182,12 @@ impl Pick {
         Ok(self)
     }
 
+    /// Heap memory in bytes, approximately, without the remembered mask.
+    pub fn memory_usage(&self) -> usize {
+        let again: usize = self.again.iter().map(|name| name.len() + size_of::<String>()).sum();
+        again + 8 * self.exact.len() + if self.open.spilled() { 4 * self.open.len() } else { 0 }
+    }
+
     /// A number for the remembered mask, as long as its grammar lives.
     pub fn id(&self) -> usize {
         Arc::as_ptr(&self.leaf) as usize
@@ -594,7 +600,7 @@ fn seen_before(run: &mut Run<'_>, config: &Config) -> Vec<String> {
     if seen.is_empty() {
         return Vec::new();
     }
-    let text = run.stack.text(key.text);
+    let text = run.key_text(&key);
     seen.into_iter()
         .filter_map(|name| name.strip_prefix(&text).map(str::to_owned))
         .collect()

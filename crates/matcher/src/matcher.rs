@@ -7,6 +7,7 @@ use crate::forward;
 use crate::mask::{find_mask, is_complete, Mask};
 use crate::origin::{Move, PlaceId, Places, FAR, MAX_PATH};
 use crate::run::{Configs, Run};
+use crate::spots::Stand;
 use crate::stack::{Mark, Stack};
 use crate::text::Partial;
 use penstock_automata::Limit;
@@ -68,6 +69,8 @@ struct State {
     moved: Option<Move>,
     /// How far the frames had grown when this state was made.
     mark: Mark,
+    /// What the grammar knows of it, if that was asked.
+    stand: Option<Stand>,
 }
 
 /// The configurations of a state, each with the contents of its topmost frames.
@@ -94,21 +97,48 @@ impl Family {
         if token as usize >= vocab_size {
             return Err(MatcherError::TokenOutOfRange { token, vocab_size });
         }
-        if self.states[state.0 as usize].terminated {
+        let now = &mut self.states[state.0 as usize];
+        if now.terminated {
             return Err(MatcherError::Terminated);
         }
-        let next = read_token(compiled, shared, self, state, token)?;
-        Ok(next.map(|(configs, terminated)| self.push(state, configs, terminated, Move::Token(token))))
+        now.stand = shared.spots.stand_again(&self.stack, &now.configs, now.stand);
+        let before = now.stand.map(|stand| (now.configs[0].frame, stand));
+        if let Some((config, stand)) = before.and_then(|before| shared.spots.step(&mut self.stack, before, token)) {
+            return Ok(Some(self.push(state, &[config], false, Move::Token(token), Some(stand))));
+        }
+        let Some((configs, terminated)) = read_token(compiled, shared, self, state, token)? else {
+            return Ok(None);
+        };
+        let mut stand = None;
+        if !terminated {
+            stand = shared
+                .spots
+                .stand_after(&self.stack, before.map(|(frame, stand)| (frame, stand, token)), &configs);
+        }
+        Ok(Some(self.push(state, &configs, terminated, Move::Token(token), stand)))
+    }
+
+    /// The state after a token that is nothing but characters in the middle of a string that may be any: all is as before. None if
+    /// it is not so simple. No more is needed for it than the token and the state.
+    fn read_on(&mut self, compiled: &CompiledGrammar, state: StateId, token: TokenId) -> Option<StateId> {
+        let now = &self.states[state.0 as usize];
+        let &[config] = &now.configs[..] else { return None };
+        if !compiled.knows_steps || now.terminated || !config.control.is_free() {
+            return None;
+        }
+        if token as usize >= compiled.info.vocab_size() || !is_plain(compiled.info.token_bytes(token)) {
+            return None;
+        }
+        let stand = now.stand;
+        Some(self.push(state, &[config], false, Move::Token(token), stand))
     }
 
     /// What can be said of the mask of a state without making one.
     fn look_up(&mut self, compiled: &CompiledGrammar, shared: &mut Shared, state: StateId) -> Ready {
-        let Family { stack, states, .. } = self;
-        let state = &states[state.0 as usize];
-        if state.terminated {
+        if self.states[state.0 as usize].terminated {
             return Ready::Unknown;
         }
-        match find_mask(compiled, shared, stack, (&state.configs, state.num_tokens), false) {
+        match self.find_mask(compiled, shared, state, false) {
             Ok(Some(mask)) => Ready::Found(mask),
             Ok(None) => Ready::Missing(shared.masks.num_leaves()),
             // The fill will say so.
@@ -116,16 +146,38 @@ impl Family {
         }
     }
 
-    fn push(&mut self, before: StateId, configs: Configs, terminated: bool, moved: Move) -> StateId {
+    /// The mask of a state that is not the end.
+    fn find_mask(
+        &mut self,
+        compiled: &CompiledGrammar,
+        shared: &mut Shared,
+        state: StateId,
+        may_make: bool,
+    ) -> Result<Option<Arc<Mask>>, Limit> {
+        let Family { stack, states, .. } = self;
+        let state = &states[state.0 as usize];
+        if let Some(mask) = shared.spots.mask(state.stand) {
+            return Ok(Some(mask.clone()));
+        }
+        let configs = (&state.configs[..], state.num_tokens);
+        let found = find_mask(compiled, shared, stack, configs, may_make)?.map(Arc::new);
+        if let Some(mask) = &found {
+            shared.spots.keep_mask(state.stand, mask);
+        }
+        Ok(found)
+    }
+
+    fn push(&mut self, before: StateId, configs: &[Config], terminated: bool, moved: Move, stand: Option<Stand>) -> StateId {
         let num_tokens = self.states[before.0 as usize].num_tokens + 1;
         let mark = self.stack.mark();
         self.states.push(State {
-            configs: configs.into_iter().collect(),
+            configs: SmallVec::from_slice(configs),
             before,
             num_tokens,
             terminated,
             moved: Some(moved),
             mark,
+            stand,
         });
         StateId(self.states.len() as u32 - 1)
     }
@@ -162,7 +214,7 @@ enum Ready {
     /// It was not remembered when the grammar had made so many masks.
     Missing(usize),
     /// It only has to be written.
-    Found(Mask),
+    Found(Arc<Mask>),
 }
 
 /// The state of one output. Forks share frames and states, so a fork costs nothing and a rollback walks back over states.
@@ -181,7 +233,10 @@ impl Matcher {
     /// A limit that is reached at the very start.
     pub fn new(compiled: Arc<CompiledGrammar>) -> Result<Matcher, MatcherError> {
         let mut stack = Stack::new();
-        let configs = Run::new(&mut compiled.lock().core, &mut stack).start()?;
+        let mut shared = compiled.lock();
+        let configs = Run::new(&mut shared.core, &mut stack).start()?;
+        let stand = shared.spots.stand_after(&stack, None, &configs);
+        drop(shared);
         let mark = stack.mark();
         let start = State {
             configs: configs.into(),
@@ -190,6 +245,7 @@ impl Matcher {
             terminated: false,
             moved: None,
             mark,
+            stand,
         };
         let family = Arc::new(Mutex::new(Family {
             stack,
@@ -226,6 +282,11 @@ impl Matcher {
     /// [`MatcherError::Terminated`], [`MatcherError::TokenOutOfRange`], [`MatcherError::Limit`].
     pub fn accept_token(&mut self, token: TokenId) -> Result<bool, MatcherError> {
         let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = family.read_on(&self.compiled, self.state, token) {
+            // What is ready, or known to be missing, is so for the next state as well.
+            self.state = next;
+            return Ok(true);
+        }
         let mut shared = self.compiled.lock();
         let Some(next) = family.accept_token(&self.compiled, &mut shared, self.state, token)? else {
             return Ok(false);
@@ -238,7 +299,10 @@ impl Matcher {
     /// [`Matcher::accept_token`] where no fill follows.
     fn accept_only(&mut self, token: TokenId) -> Result<bool, MatcherError> {
         let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = family.accept_token(&self.compiled, &mut self.compiled.lock(), self.state, token)?;
+        let next = match family.read_on(&self.compiled, self.state, token) {
+            None => family.accept_token(&self.compiled, &mut self.compiled.lock(), self.state, token)?,
+            next => next,
+        };
         drop(family);
         next.into_iter().for_each(|state| self.go_to(state));
         Ok(next.is_some())
@@ -295,7 +359,7 @@ impl Matcher {
         let next = read_bytes(&self.compiled, &mut shared, &mut family, self.state, bytes)?;
         drop(shared);
         let Some(configs) = next else { return Ok(false) };
-        let state = family.push(self.state, configs, false, Move::Bytes(bytes.into()));
+        let state = family.push(self.state, &configs, false, Move::Bytes(bytes.into()), None);
         drop(family);
         self.go_to(state);
         Ok(true)
@@ -375,21 +439,13 @@ impl Matcher {
     }
 
     /// The mask of this state. Both locks are held for the search, not while the row is written.
-    fn find_mask(&self, may_make: bool) -> Result<Option<Mask>, MatcherError> {
+    fn find_mask(&self, may_make: bool) -> Result<Option<Arc<Mask>>, MatcherError> {
         let mut family = self.family();
-        let Family { stack, states, .. } = &mut *family;
-        let state = &states[self.state.0 as usize];
-        if state.terminated {
+        if family.states[self.state.0 as usize].terminated {
             return Err(MatcherError::Terminated);
         }
         let mut shared = self.compiled.lock();
-        let found = find_mask(
-            &self.compiled,
-            &mut shared,
-            stack,
-            (&state.configs, state.num_tokens),
-            may_make,
-        );
+        let found = family.find_mask(&self.compiled, &mut shared, self.state, may_make);
         if shared.masks.lacks_origins() {
             let place = family.place_of(self.state, &mut shared.masks.places);
             shared.masks.note_origin(place);
@@ -727,6 +783,12 @@ fn read_bytes(
         stack.truncate(mark);
     }
     outcome
+}
+
+/// Whether a token is nothing but whole characters that stand for themselves inside a JSON string.
+fn is_plain(token: &[u8]) -> bool {
+    let is_ordinary = |&byte: &u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    !token.is_empty() && token.iter().all(is_ordinary) && (token.is_ascii() || std::str::from_utf8(token).is_ok())
 }
 
 fn check_nesting(run: &Run<'_>, configs: &[Config]) -> Result<(), Limit> {

@@ -19,7 +19,7 @@ impl FrameId {
 }
 
 /// An open JSON object or array.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Container {
     /// What surrounds it.
     pub parent: FrameId,

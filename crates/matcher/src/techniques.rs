@@ -33,11 +33,14 @@ pub enum Technique {
     StackSharing,
     /// A call that would only return to an end pushes nothing.
     TailCalls,
+    /// States that are the same in every output are known again, with their masks and where tokens led from them, and a token
+    /// of plain characters leaves a free string as it is.
+    KnownSteps,
 }
 
 impl Technique {
     /// All of them.
-    pub const ALL: [Technique; 13] = [
+    pub const ALL: [Technique; 14] = [
         Technique::MaskMemory,
         Technique::AnswerKeys,
         Technique::SharedMasks,
@@ -51,6 +54,7 @@ impl Technique {
         Technique::NodeMerging,
         Technique::StackSharing,
         Technique::TailCalls,
+        Technique::KnownSteps,
     ];
 
     /// Its name in benchmarks.
@@ -69,6 +73,7 @@ impl Technique {
             Technique::NodeMerging => "node_merging",
             Technique::StackSharing => "stack_sharing",
             Technique::TailCalls => "tail_calls",
+            Technique::KnownSteps => "known_steps",
         }
     }
 

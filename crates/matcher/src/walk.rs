@@ -487,7 +487,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             let noted = self.run.core.paths.name_id(&name);
             self.named_tokens(frame, &name, noted, tokens)?;
         }
-        let before = self.run.stack.text(key.text);
+        let before = self.run.key_text(key);
         for content in table.by_content.keys() {
             if !special.contains(&**content) {
                 let name = format!("{before}{content}");

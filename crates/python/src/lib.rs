@@ -1,6 +1,7 @@
 //! `penstock._core`: the only crate that knows Python. One file per Python module; everything else is in the crates it wraps.
 use pyo3::prelude::*;
 
+mod arrays;
 mod batch;
 mod buffer;
 mod choice;

@@ -1,4 +1,5 @@
 //! `penstock.Matcher`.
+use crate::arrays;
 use crate::buffer::Rows;
 use crate::draft_tree::PyDraftTree;
 use crate::errors;
@@ -71,10 +72,18 @@ impl Matcher {
     /// looked it up; the GIL is released while a new one is made.
     #[pyo3(signature = (bitmask, row=0))]
     fn fill_next_token_bitmask(&mut self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: usize) -> PyResult<bool> {
+        let known = arrays::row_of(bitmask, row).map(|mut row| self.inner.fill_remembered_bitmask(row.words()));
+        let known = known.transpose().map_err(fail)?;
+        if let Some(Some(masked)) = known {
+            return Ok(masked);
+        }
+        // The view keeps the memory where it is while others may run.
         let mut rows = Rows::new(bitmask)?;
         let row = rows.row(row)?;
-        if let Some(masked) = self.inner.fill_remembered_bitmask(row).map_err(fail)? {
-            return Ok(masked);
+        if known.is_none() {
+            if let Some(masked) = self.inner.fill_remembered_bitmask(row).map_err(fail)? {
+                return Ok(masked);
+            }
         }
         let inner = &mut self.inner;
         py.detach(|| inner.fill_next_token_bitmask(row)).map_err(fail)
