@@ -241,6 +241,8 @@ pub struct Masks {
     roots: FxHashMap<Control, u32>,
     nodes: Vec<Node>,
     leaves: Vec<Arc<Leaf>>,
+    /// Their numbers, by address: what other grammars left can serve several keys of this one.
+    numbers: FxHashMap<usize, u32>,
     /// Where each leaf was first needed; it may be shorter than `leaves` while a mask is being made.
     origins: Vec<PlaceId>,
     /// The paths of `origins`.
@@ -254,7 +256,7 @@ pub struct Masks {
 impl Masks {
     /// Heap memory in bytes, approximately.
     pub fn memory_usage(&self) -> usize {
-        let leaves: usize = self.leaves.iter().map(|leaf| leaf.memory_usage() + 8).sum();
+        let leaves: usize = self.leaves.iter().map(|leaf| leaf.memory_usage() + 24).sum();
         let by_stack: usize = self.by_stack.keys().map(|key| 4 * key.1.len() + 96).sum();
         self.roots.len() * 80 + self.nodes.len() * 64 + leaves + by_stack + self.places.memory_usage()
     }
@@ -395,8 +397,7 @@ impl Masks {
                     true => self.share(run, vocabulary, walked(config, control), control)?,
                     false => self.make(run, vocabulary, walked(config, control))?,
                 };
-                self.leaves.push(leaf);
-                let leaf = self.leaves.len() as u32 - 1;
+                let leaf = self.keep(leaf);
                 match key {
                     None => self.insert(control, &asked, leaf),
                     Some(key) => {
@@ -420,6 +421,16 @@ impl Masks {
             available_names(run, &config)?
         };
         Pick::new(leaf, available, again).tried(run, info, config).map(Some)
+    }
+
+    /// The number of a mask, which is new unless it serves another key already.
+    fn keep(&mut self, leaf: Arc<Leaf>) -> u32 {
+        let next = self.leaves.len() as u32;
+        let number = *self.numbers.entry(Arc::as_ptr(&leaf) as usize).or_insert(next);
+        if number == next {
+            self.leaves.push(leaf);
+        }
+        number
     }
 
     /// The mask that another grammar left for what is found here, or a new one, left for others.
