@@ -22,6 +22,7 @@ mod row;
 mod scan;
 mod size;
 mod structure;
+mod template;
 
 pub use charset::{CharSet, MAX_CHAR};
 pub use formats::format;

@@ -4,11 +4,15 @@
 //! small, and it is also what makes *positive* terms (without *and* and *not*) live by construction, since every empty part
 //! has been deleted.
 use crate::charset::CharSet;
+use crate::length::Lengths;
 use crate::pattern::{Interner, Loop, Pattern};
 use crate::row::Row;
 use crate::scan::{Scan, ScanSpec};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+
+/// Terms that an arena has room for at first: as many as a small schema has, so that making it does not grow it step by step.
+const FIRST_ROOM: usize = 24;
 
 /// The upper count of an unbounded repetition.
 pub const INFINITE: u32 = u32::MAX;
@@ -110,7 +114,7 @@ pub(crate) struct Facts {
 pub struct Regexes {
     pub(crate) nodes: Vec<Node>,
     pub(crate) facts: Vec<Facts>,
-    pub(crate) lengths: Vec<crate::length::Lengths>,
+    pub(crate) lengths: Vec<Lengths>,
     pub(crate) ids: FxHashMap<Node, RegexId>,
     pub(crate) rows: Vec<Option<Arc<Row>>>,
     /// Whether the dead targets of a row have been taken out.
@@ -154,6 +158,7 @@ impl Regexes {
             max_emptiness_states: 100_000,
             max_regex_states: 4_000_000,
         };
+        regexes.reserve(FIRST_ROOM);
         regexes.intern(Node::Never);
         regexes.intern(Node::Empty);
         regexes.intern(Node::Class(CharSet::all()));
@@ -206,15 +211,39 @@ impl Regexes {
         if let Some(&id) = self.ids.get(&node) {
             return id;
         }
+        let (facts, lengths) = (self.facts_of(&node), self.lengths_of(&node));
+        self.add(node, facts, lengths)
+    }
+
+    /// [`Regexes::intern`] where all is known of the node already.
+    pub(crate) fn intern_known(&mut self, node: Node, facts: Facts, lengths: Lengths) -> RegexId {
+        match self.ids.get(&node) {
+            Some(&id) => id,
+            None => self.add(node, facts, lengths),
+        }
+    }
+
+    fn add(&mut self, node: Node, facts: Facts, lengths: Lengths) -> RegexId {
         let id = RegexId(self.nodes.len() as u32);
-        self.facts.push(self.facts_of(&node));
-        self.lengths.push(self.lengths_of(&node));
+        self.facts.push(facts);
+        self.lengths.push(lengths);
         self.nodes.push(node.clone());
         self.ids.insert(node, id);
         self.rows.push(None);
         self.pruned.push(false);
         self.live.push(None);
         id
+    }
+
+    /// Room for so many more terms.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.nodes.reserve(count);
+        self.facts.reserve(count);
+        self.lengths.reserve(count);
+        self.ids.reserve(count);
+        self.rows.reserve(count);
+        self.pruned.reserve(count);
+        self.live.reserve(count);
     }
 
     #[rustfmt::skip] // One line a case: the table fits a screen.

@@ -106,6 +106,9 @@ pub fn lower_with(grammar: &Grammar, regexes: &mut Regexes, limits: &LowerLimits
     if grammar.has_tags() {
         return lower_with(&grammar.expand_tags(&Specials::default())?, regexes, limits);
     }
+    if let Some(lowered) = lower_schema(grammar, regexes) {
+        return Ok(lowered);
+    }
     check_depth(grammar, limits)?;
     let mut grammar = with_plain_root(grammar);
     let rules = reachable(&grammar).rules;
@@ -121,6 +124,23 @@ pub fn lower_with(grammar: &Grammar, regexes: &mut Regexes, limits: &LowerLimits
     lowering.nullable = nullable(&grammar, &used.exprs, &lowering.flat, lowering.regexes);
     check_productive(&grammar, &used, &lowering.productive)?;
     lowering.lower_rules()
+}
+
+/// A grammar that is one JSON schema, the commonest of all: no pass changes it.
+fn lower_schema(grammar: &Grammar, regexes: &mut Regexes) -> Option<Lowered> {
+    let root = grammar.rule(grammar.root);
+    let Expr::JsonSchema { schema, options } = grammar.expr(root.body) else {
+        return None;
+    };
+    root.marks.is_empty().then(|| Lowered {
+        bodies: vec![regexes.external(0)],
+        names: vec![root.name.clone()],
+        marks: vec![Marks::default()],
+        root: 0,
+        root_nullable: false,
+        symbols: vec![Symbol::Json(0)],
+        schemas: vec![(schema.clone(), options.clone())],
+    })
 }
 
 fn check_depth(grammar: &Grammar, limits: &LowerLimits) -> Result<(), GrammarError> {

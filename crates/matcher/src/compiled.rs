@@ -261,6 +261,9 @@ fn tokens_named(info: &TokenizerInfo, text: &str) -> Result<Vec<u32>, CompileErr
 /// The masks take spelling for free: whatever text the tokens can begin, single bytes can go on with. A vocabulary without
 /// that could lead into a dead end, so it is refused.
 fn check_spelling(vocabulary: &Vocabulary, has_json: bool) -> Result<(), CompileError> {
+    if vocabulary.single_bytes == [true; 256] {
+        return Ok(());
+    }
     let needed = |byte: u8| vocabulary.used_bytes[usize::from(byte)] || (has_json && (b' '..=b'~').contains(&byte));
     let missing = (0..=255u8).filter(|&byte| needed(byte) && !vocabulary.single_bytes[usize::from(byte)]);
     let missing: Vec<String> = missing.map(name_byte).collect();
@@ -276,12 +279,11 @@ fn check_spelling(vocabulary: &Vocabulary, has_json: bool) -> Result<(), Compile
 
 /// Takes out of the rules what the vocabulary cannot spell, so that no mask leads there.
 fn spell_rules(lowered: &mut Lowered, schemas: &mut SchemaMachine, vocabulary: &Vocabulary) -> Result<(), CompileError> {
-    let missing: Vec<u8> = (0..=255u8)
-        .filter(|&byte| is_utf8_byte(byte) && !vocabulary.single_bytes[usize::from(byte)])
-        .collect();
-    if missing.is_empty() {
+    let is_missing = |byte: &u8| is_utf8_byte(*byte) && !vocabulary.single_bytes[usize::from(*byte)];
+    if vocabulary.single_bytes == [true; 256] || !(0..=255u8).any(|byte| is_missing(&byte)) {
         return Ok(());
     }
+    let missing: Vec<u8> = (0..=255u8).filter(is_missing).collect();
     let alphabet = spelled_characters(&vocabulary.single_bytes);
     let regexes = &mut schemas.regexes;
     let mut productive = vec![true; lowered.bodies.len()];

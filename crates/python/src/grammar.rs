@@ -8,6 +8,7 @@ use penstock_schema::{FormatMode, PropertyOrder, SchemaOptions};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
+use rustc_hash::FxHasher;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
@@ -203,13 +204,12 @@ impl Grammar {
         built(grammar::Grammar::from_structural_tag(tag_value(tag)?, json_options(options)?))
     }
 
-    /// JSON texts of the values of a Python type.
+    /// JSON texts of the values of a Python type; of `Ebnf(...)`, `Regex(...)` and their kin the grammar that they are.
     #[staticmethod]
     #[pyo3(signature = (python_type, **options))]
-    fn from_type(python_type: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Grammar> {
+    fn from_type<'py>(python_type: &Bound<'py, PyAny>, options: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
         let types = python_type.py().import("penstock.types")?;
-        let schema = json_value::from_object(&types.getattr("json_schema_of")?.call1((python_type,))?)?;
-        Ok(grammar::Grammar::from_json_schema(schema, json_options(options)?).into())
+        types.getattr("grammar_of")?.call((python_type,), options)
     }
 
     /// The texts of one grammar after those of another.
@@ -337,7 +337,7 @@ impl GrammarCompiler {
 
 /// A cheap hash of the shape of a grammar; equal grammars have equal ones.
 fn fingerprint(grammar: &grammar::Grammar) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     grammar.exprs().len().hash(&mut hasher);
     grammar.rules().iter().for_each(|rule| rule.name.hash(&mut hasher));
     for expr in grammar.exprs() {
@@ -354,7 +354,7 @@ fn fingerprint(grammar: &grammar::Grammar) -> u64 {
     hasher.finish()
 }
 
-fn hash_value(value: &serde_json::Value, hasher: &mut DefaultHasher) {
+fn hash_value(value: &serde_json::Value, hasher: &mut FxHasher) {
     match value {
         serde_json::Value::Object(members) => {
             members.len().hash(hasher);

@@ -73,7 +73,7 @@ fn keyword_above(place: &str) -> Option<Place> {
     let mut above = place.rsplit_once('/');
     while let Some((parent, key)) = above {
         if key.parse::<usize>().is_err() {
-            return Some((parent.into(), name_of_step(key)));
+            return Some((parent.into(), name_of_step(key).into_owned()));
         }
         above = parent.rsplit_once('/');
     }

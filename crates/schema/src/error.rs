@@ -1,5 +1,6 @@
 //! Problems with schemas, and the report of what became of one.
 use penstock_automata::Limit;
+use std::borrow::Cow;
 
 /// What kind of problem it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -173,13 +174,19 @@ fn said(conflict: &[(String, String)]) -> String {
 impl std::error::Error for SchemaError {}
 
 /// A name as a step of a JSON pointer (RFC 6901, section 3).
-pub fn pointer_step(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+pub fn pointer_step(name: &str) -> Cow<'_, str> {
+    match name.contains(['~', '/']) {
+        true => name.replace('~', "~0").replace('/', "~1").into(),
+        false => name.into(),
+    }
 }
 
 /// The name that is a step of a JSON pointer.
-pub(crate) fn name_of_step(step: &str) -> String {
-    step.replace("~1", "/").replace("~0", "~")
+pub(crate) fn name_of_step(step: &str) -> Cow<'_, str> {
+    match step.contains('~') {
+        true => step.replace("~1", "/").replace("~0", "~").into(),
+        false => step.into(),
+    }
 }
 
 /// What became of one keyword.

@@ -2,7 +2,7 @@
 //!
 //! A value is *asked* something ([`AskId`]); an open object or array is a *record* ([`RecordId`]) that every event replaces.
 //! Both are ids of immutable terms, so states can be kept, compared and resumed at will. Everything is remembered.
-use crate::formula::{Event, FormulaId, Formulas, Memo};
+use crate::formula::{room_for, Event, FormulaId, Formulas, Memo, FIRST_ROOM};
 use crate::identity::{ValueId, Values};
 use crate::kinds::Kinds;
 use crate::limits::Limits;
@@ -208,7 +208,7 @@ impl SchemaMachine {
             number_atoms: Vec::new(),
             number_ids: FxHashMap::default(),
             word_lists: FxHashMap::default(),
-            by_kind: FxHashMap::default(),
+            by_kind: room_for(FIRST_ROOM),
             nesting: 0,
             fuel: 0,
             asks: Vec::new(),

@@ -1,4 +1,5 @@
 //! Member names: interned texts, sets of seen names, and shapes (the names that a record can tell apart).
+use crate::formula::{room_for, FIRST_ROOM};
 use crate::sets::GrowingSets;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -43,8 +44,8 @@ pub(crate) struct NameTable {
 impl NameTable {
     pub fn new() -> NameTable {
         NameTable {
-            texts: Vec::new(),
-            ids: FxHashMap::default(),
+            texts: Vec::with_capacity(FIRST_ROOM),
+            ids: room_for(FIRST_ROOM),
             seen: GrowingSets::new(),
             shapes: Vec::new(),
             shape_ids: FxHashMap::default(),

@@ -21,11 +21,9 @@ pub enum Draft {
 impl Draft {
     /// The draft that a `$schema` names.
     pub(crate) fn of_uri(uri: &str) -> Option<Draft> {
-        match uri
-            .trim_end_matches('#')
-            .trim_start_matches("https://")
-            .trim_start_matches("http://")
-        {
+        let uri = uri.trim_end_matches('#');
+        let address = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"));
+        match address.unwrap_or(uri) {
             "json-schema.org/draft-04/schema" => Some(Draft::Draft4),
             "json-schema.org/draft-06/schema" => Some(Draft::Draft6),
             "json-schema.org/draft-07/schema" => Some(Draft::Draft7),

@@ -6,6 +6,18 @@ use crate::names::NameId;
 use penstock_automata::RegexId;
 use std::sync::Arc;
 
+/// How many parts of a join are of the sorts that simplifications look at.
+#[derive(Default)]
+struct Sorts {
+    kinds: u32,
+    /// Lower bounds on a count.
+    counts: u32,
+    /// Orders that have not begun.
+    orders: u32,
+    nots: u32,
+    joins: u32,
+}
+
 impl Formulas {
     pub fn not(&mut self, part: FormulaId) -> FormulaId {
         match *self.node(part) {
@@ -67,16 +79,23 @@ impl Formulas {
             return zero;
         };
         if flat.len() > 1 {
-            self.merge_kinds(all, &mut flat);
-            self.merge_counts(all, &mut flat);
-            if all {
+            let sorts = self.sorts_of(&flat);
+            if sorts.kinds > 1 {
+                self.merge_kinds(all, &mut flat);
+            }
+            if sorts.counts > 1 {
+                self.merge_counts(all, &mut flat);
+            }
+            if all && sorts.orders > 1 {
                 self.merge_orders(&mut flat);
             }
-            if flat.contains(&zero) || self.contradicts(&flat) {
+            if flat.contains(&zero) || sorts.nots > 0 && self.contradicts(&flat) {
                 return zero;
             }
             flat.retain(|&part| part != unit);
-            self.absorb(all, &mut flat);
+            if sorts.joins > 0 {
+                self.absorb(all, &mut flat);
+            }
         }
         match flat[..] {
             [] => unit,
@@ -87,6 +106,22 @@ impl Formulas {
                 self.intern(node, info)
             }
         }
+    }
+
+    /// What is among some parts: most joins need none of the simplifications, which one look tells.
+    fn sorts_of(&self, parts: &[FormulaId]) -> Sorts {
+        let mut sorts = Sorts::default();
+        for &part in parts {
+            match self.node(part) {
+                Node::Kind(_) => sorts.kinds += 1,
+                Node::MinMembers(_) | Node::MinItems(_) | Node::Contains(..) => sorts.counts += 1,
+                Node::Order(_, 0) => sorts.orders += 1,
+                Node::Not(_) => sorts.nots += 1,
+                Node::And(_) | Node::Or(_) => sorts.joins += 1,
+                _ => {}
+            }
+        }
+        sorts
     }
 
     /// The parts without nested joins and units, sorted; `None` if one of them decides the whole.

@@ -14,7 +14,8 @@ use crate::identity::SetId;
 use crate::kinds::Kinds;
 use crate::names::NameId;
 use penstock_automata::RegexId;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// A formula of a [`Formulas`] arena.
@@ -132,6 +133,14 @@ pub(crate) struct Info {
 /// The deepest formula that is built (`max_formula_depth`): everything that walks a formula recurses at most so deep.
 pub(crate) const MAX_FORMULA_DEPTH: u16 = 600;
 
+/// What tables have room for at first: as much as a small schema needs, so that making it does not grow them step by step.
+pub(crate) const FIRST_ROOM: usize = 56;
+
+/// An empty map with room for so many entries.
+pub(crate) fn room_for<K, V>(count: usize) -> FxHashMap<K, V> {
+    FxHashMap::with_capacity_and_hasher(count, FxBuildHasher)
+}
+
 /// The arena of formulas.
 pub(crate) struct Formulas {
     pub nodes: Vec<Node>,
@@ -156,9 +165,9 @@ pub(crate) struct Formulas {
 impl Formulas {
     pub fn new() -> Formulas {
         let mut formulas = Formulas {
-            nodes: Vec::new(),
-            info: Vec::new(),
-            ids: FxHashMap::default(),
+            nodes: Vec::with_capacity(FIRST_ROOM),
+            info: Vec::with_capacity(FIRST_ROOM),
+            ids: room_for(FIRST_ROOM),
             members: Vec::new(),
             member_ids: FxHashMap::default(),
             member_covers: Vec::new(),
@@ -186,18 +195,20 @@ impl Formulas {
     }
 
     pub fn intern(&mut self, node: Node, info: Info) -> FormulaId {
-        if let Some(&id) = self.ids.get(&node) {
-            return id;
+        match self.ids.entry(node) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(_) if info.depth > MAX_FORMULA_DEPTH => {
+                self.too_deep = true;
+                FormulaId::FALSE
+            }
+            Entry::Vacant(new) => {
+                let id = FormulaId(self.nodes.len() as u32);
+                self.nodes.push(new.key().clone());
+                self.info.push(info);
+                new.insert(id);
+                id
+            }
         }
-        if info.depth > MAX_FORMULA_DEPTH {
-            self.too_deep = true;
-            return FormulaId::FALSE;
-        }
-        let id = FormulaId(self.nodes.len() as u32);
-        self.nodes.push(node.clone());
-        self.info.push(info);
-        self.ids.insert(node, id);
-        id
     }
 
     pub fn memory_usage(&self) -> usize {

@@ -24,7 +24,7 @@ impl<'v> Lowerer<'_, 'v> {
         let draft = self.draft(scope);
         let at = Place { scope, path, draft };
         self.report_keywords(k, at);
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(8);
         self.references(k, at, &mut all);
         if draft <= Draft::Draft7 && k.ref_.is_some_and(Value::is_string) {
             return all.pop().unwrap_or(FormulaId::TRUE);
@@ -41,7 +41,10 @@ impl<'v> Lowerer<'_, 'v> {
             (Kinds::OBJECT, Self::object_keywords),
             (Kinds::ARRAY, Self::array_keywords),
         ] {
-            let mut parts = Vec::new();
+            if !k.ask_of(kind) {
+                continue;
+            }
+            let mut parts = Vec::with_capacity(8);
             keywords(self, k, at, &mut parts);
             if parts.is_empty() || !kinds.has(kind) {
                 continue;
@@ -162,10 +165,10 @@ impl<'v> Lowerer<'_, 'v> {
 
     /// The kinds that `type` allows, and its formula.
     fn kinds_of(&mut self, k: &Keywords<'v>, at: Place) -> (Kinds, FormulaId) {
-        let names: Vec<&Value> = match k.type_ {
+        let names = match k.type_ {
             None => return (Kinds::ALL, FormulaId::TRUE),
-            Some(Value::Array(list)) => list.iter().collect(),
-            Some(one) => vec![one],
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(one) => std::slice::from_ref(one),
         };
         let (mut kinds, mut integer) = (Kinds::NONE, false);
         for name in names {

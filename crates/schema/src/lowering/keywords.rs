@@ -1,4 +1,5 @@
 //! The keywords of one schema object, sorted out in one walk over its members.
+use crate::kinds::Kinds;
 use serde_json::{Map, Value};
 
 macro_rules! keywords {
@@ -91,6 +92,28 @@ keywords! {
     unique_items "uniqueItems"
 }
 
+/// Whether any of these keywords is there.
+macro_rules! any {
+    ($keywords:ident: $($field:ident)*) => {
+        $($keywords.$field.is_some())||*
+    };
+}
+
+impl Keywords<'_> {
+    /// Whether some keyword asserts something of values of one kind: numbers, strings, objects or arrays.
+    pub fn ask_of(&self, kind: Kinds) -> bool {
+        match kind {
+            Kinds::NUMBER => any!(self: minimum maximum exclusive_minimum exclusive_maximum multiple_of),
+            Kinds::STRING => any!(self: min_length max_length pattern format),
+            Kinds::OBJECT => {
+                any!(self: properties required pattern_properties additional_properties property_names)
+                    || any!(self: min_properties max_properties dependencies dependent_required dependent_schemas)
+            }
+            _ => any!(self: items prefix_items additional_items min_items max_items unique_items contains),
+        }
+    }
+}
+
 /// The keywords of the validation vocabulary (2020-12, section 6).
 fn is_validation(name: &str) -> bool {
     matches!(
@@ -120,25 +143,25 @@ fn is_validation(name: &str) -> bool {
 
 /// Keywords that nobody takes for an assertion.
 fn is_silent(name: &str) -> bool {
+    is_remark(name)
+        || matches!(
+            name,
+            "$schema"
+                | "$id"
+                | "id"
+                | "$anchor"
+                | "$dynamicAnchor"
+                | "$recursiveAnchor"
+                | "$vocabulary"
+                | "$defs"
+                | "definitions"
+        )
+}
+
+/// Keywords that say something to people only: they hold no schema and no address.
+pub(super) fn is_remark(name: &str) -> bool {
     matches!(
         name,
-        "$schema"
-            | "$id"
-            | "id"
-            | "$anchor"
-            | "$dynamicAnchor"
-            | "$recursiveAnchor"
-            | "$vocabulary"
-            | "$comment"
-            | "$defs"
-            | "definitions"
-            | "title"
-            | "description"
-            | "default"
-            | "examples"
-            | "example"
-            | "deprecated"
-            | "readOnly"
-            | "writeOnly"
+        "$comment" | "title" | "description" | "default" | "examples" | "example" | "deprecated" | "readOnly" | "writeOnly"
     )
 }

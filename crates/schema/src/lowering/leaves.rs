@@ -2,7 +2,7 @@
 //!
 //! Real schemas repeat `{"type": "string"}` and the like hundreds of times. Such a leaf holds no schema, no address and
 //! nothing that is reported, so its formula is a function of what it says and of the draft.
-use super::keywords::Keywords;
+use super::keywords::{is_remark, Keywords};
 use super::{Lowerer, PathId, ScopeId};
 use crate::formula::FormulaId;
 use crate::options::Draft;
@@ -10,21 +10,23 @@ use rustc_hash::{FxHashMap, FxHasher};
 use serde_json::{Map, Value};
 use std::hash::{Hash, Hasher};
 
-/// Members that a leaf has at most, and values that a list in it has at most.
+/// Members of a leaf that decide, at most, and values that a list in it has at most.
 const MAX_MEMBERS: usize = 4;
 const MAX_VALUES: usize = 8;
 
 /// Leaves with their formulas, by their draft and the hash of what they say.
 pub(super) type Leaves<'v> = FxHashMap<(Draft, u64), (&'v Map<String, Value>, FormulaId)>;
 
+/// The members that decide about values.
+fn deciding(object: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    object.iter().filter(|member| !is_remark(member.0))
+}
+
 /// The hash of a leaf; `None` for any other schema. Cost: linear in the leaf.
 fn hash_of_leaf(object: &Map<String, Value>) -> Option<u64> {
-    if object.len() > MAX_MEMBERS {
-        return None;
-    }
     let mut hasher = FxHasher::default();
-    for (keyword, value) in object {
-        if !is_scalar_keyword(keyword) {
+    for (at, (keyword, value)) in deciding(object).enumerate() {
+        if at == MAX_MEMBERS || !is_scalar_keyword(keyword) {
             return None;
         }
         keyword.hash(&mut hasher);
@@ -85,7 +87,7 @@ impl<'v> Lowerer<'_, 'v> {
         let key = (resource.draft, hash_of_leaf(object)?);
         if let Some((known, formula)) = self.leaves.get(&key) {
             // Hashes may agree by chance.
-            if known.iter().eq(object) {
+            if deciding(known).eq(deciding(object)) {
                 return Some(*formula);
             }
         }

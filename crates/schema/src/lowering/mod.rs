@@ -15,7 +15,7 @@ mod values;
 
 use crate::conflict::conflict;
 use crate::error::{pointer_step, Entry, ErrorKind, Problem, Report, SchemaError};
-use crate::formula::{FormulaId, Node};
+use crate::formula::{room_for, FormulaId, Node, FIRST_ROOM};
 use crate::machine::{AskId, SchemaMachine};
 use crate::options::{Draft, PropertyOrder, SchemaOptions};
 use keywords::Keywords;
@@ -153,9 +153,9 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             scope_ids: FxHashMap::default(),
             dynamic,
             dynamic_needed: false,
-            paths: Vec::new(),
-            tasks: Vec::new(),
-            memo: FxHashMap::default(),
+            paths: Vec::with_capacity(FIRST_ROOM),
+            tasks: Vec::with_capacity(FIRST_ROOM),
+            memo: room_for(FIRST_ROOM),
             slots: FxHashMap::default(),
             targets: Vec::new(),
             leaves: FxHashMap::default(),
@@ -411,10 +411,12 @@ impl<'m, 'v> Lowerer<'m, 'v> {
             match step {
                 Step::Root(resource) if resource.0 == 0 => {}
                 Step::Root(resource) => {
-                    let _ = write!(out, "{}#", self.resources.get(*resource).uri);
+                    out.push_str(&self.resources.get(*resource).uri);
+                    out.push('#');
                 }
                 Step::Name(name) => {
-                    let _ = write!(out, "/{}", pointer_step(name));
+                    out.push('/');
+                    out.push_str(&pointer_step(name));
                 }
                 Step::Index(index) => {
                     let _ = write!(out, "/{index}");

@@ -243,7 +243,7 @@ impl<'v> Resources<'v> {
             return self.follow(resource, &fragment);
         }
         self.scan(resource);
-        match self.get(resource).anchors.get(fragment.as_str()) {
+        match self.get(resource).anchors.get(&*fragment) {
             Some(&schema) => Ok(Target { schema, resource }),
             None => Err(format!("there is no anchor `{fragment}`")),
         }
@@ -272,7 +272,7 @@ impl<'v> Resources<'v> {
         for token in pointer[1..].split('/') {
             let token = name_of_step(token);
             schema = match schema {
-                Value::Object(object) => object.get(&token),
+                Value::Object(object) => object.get(&*token),
                 Value::Array(list) => token.parse().ok().and_then(|index: usize| list.get(index)),
                 _ => None,
             }
@@ -296,17 +296,26 @@ fn push_inner<'v>(keyword: &str, value: &'v Value, base: ResourceId, todo: &mut 
 }
 
 fn draft_of(schema: &Value, default: Draft) -> Draft {
-    let named = schema.get("$schema").and_then(Value::as_str).and_then(Draft::of_uri);
-    named.unwrap_or(default)
+    let named = schema.as_object().and_then(|object| member(object, "$schema"));
+    named.and_then(Value::as_str).and_then(Draft::of_uri).unwrap_or(default)
+}
+
+/// The value of a keyword. Nearly every schema has few members, which are looked through in less time than hashing takes.
+fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    const FEW: usize = 12;
+    match object.len() <= FEW {
+        true => object.iter().find(|member| member.0 == name).map(|member| member.1),
+        false => object.get(name),
+    }
 }
 
 /// The address that a schema gives itself; up to draft 7 not beside `$ref`.
 pub(super) fn id_of(object: &Map<String, Value>, draft: Draft) -> Option<&str> {
+    let keyword = if draft == Draft::Draft4 { "id" } else { "$id" };
+    let text = member(object, keyword)?.as_str()?;
     if draft <= Draft::Draft7 && object.contains_key("$ref") {
         return None;
     }
-    let keyword = if draft == Draft::Draft4 { "id" } else { "$id" };
-    let text = object.get(keyword)?.as_str()?;
     let address = uri::split_fragment(text).0;
     (!address.is_empty()).then_some(address)
 }

@@ -1,4 +1,5 @@
 //! Addresses: just enough of RFC 3986 to resolve `$id` and `$ref`.
+use std::borrow::Cow;
 
 /// An absolute or relative address, split. Borrowed from its text.
 struct Parts<'a> {
@@ -106,7 +107,10 @@ fn remove_dots(path: &str) -> String {
 }
 
 /// Percent-decoding; broken escapes stay as they are.
-pub(super) fn percent_decode(text: &str) -> String {
+pub(super) fn percent_decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return text.into();
+    }
     let bytes = text.as_bytes();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while at < bytes.len() {
@@ -122,7 +126,7 @@ pub(super) fn percent_decode(text: &str) -> String {
             }
         }
     }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+    String::from_utf8(out).map_or(text.into(), Cow::Owned)
 }
 
 #[cfg(test)]

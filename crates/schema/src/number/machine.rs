@@ -4,8 +4,8 @@ use super::prefix::Mantissa;
 use super::{keys, search, Grid, NumberFormula, Spec, MAX_NUMBER_DIGITS, MAX_NUMBER_EXPONENT};
 use num_bigint::BigUint;
 use penstock_automata::Limit;
-use rustc_hash::FxHashMap;
-use std::sync::{Arc, OnceLock};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What is asked of a number; see [`Numbers::spec`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +29,14 @@ type Key = (NumberSpec, Vec<i64>, Vec<BigUint>);
 
 /// A place in the machine of a spec.
 pub type PlaceKey = (Vec<i64>, Vec<BigUint>);
+
+/// What a spec is made of: the goal and the parts.
+type Asked = (NumberFormula, Vec<NumberFormula>);
+
+/// Specs that a process keeps for all its grammars, some kilobytes each: the same few types and bounds stand in all schemas.
+const MAX_KNOWN_SPECS: usize = 512;
+/// Values of a list, or parts of a conjunction, in a spec that is kept so.
+const SHORT_LIST: usize = 4;
 
 /// Digits, `-`, `+`, `.`, `e`: every other byte ends nothing and goes nowhere.
 const NUM_SYMBOLS: usize = 14;
@@ -55,7 +63,7 @@ pub struct Numbers {
     specs: Vec<Arc<Spec>>,
     /// By spec: its goal, where no verdicts are wanted beside it.
     goals: Vec<Option<NumberFormula>>,
-    spec_ids: FxHashMap<(NumberFormula, Vec<NumberFormula>), NumberSpec>,
+    spec_ids: FxHashMap<Asked, NumberSpec>,
     tables: Vec<Arc<Table>>,
     table_ids: FxHashMap<Arc<Table>, usize>,
     states: Vec<State>,
@@ -72,9 +80,7 @@ impl Default for Numbers {
 impl Numbers {
     /// An empty arena with the documented universe.
     pub fn new() -> Numbers {
-        static GRID: OnceLock<Arc<Grid>> = OnceLock::new();
-        let grid = GRID.get_or_init(|| Arc::new(Grid::new(MAX_NUMBER_DIGITS, MAX_NUMBER_EXPONENT)));
-        Numbers::on(grid.clone())
+        Numbers::on(documented_grid().clone())
     }
 
     /// An empty arena with another universe: at most `max_digits` (1 or more) in a mantissa, exponents to `max_exponent`.
@@ -110,7 +116,7 @@ impl Numbers {
             return known;
         }
         let spec = NumberSpec(self.specs.len() as u32);
-        self.specs.push(Arc::new(Spec::new(&self.grid, &asked.0, &asked.1)));
+        self.specs.push(self.prepared(&asked));
         self.goals.push(asked.1.is_empty().then(|| asked.0.clone()));
         self.spec_ids.insert(asked, spec);
         spec
@@ -129,6 +135,25 @@ impl Numbers {
         }
         let (spec, numbers, residues) = self.key(*spec, place);
         Some((spec, (numbers, residues)))
+    }
+
+    /// What is asked, prepared, or taken from the specs of the process.
+    fn prepared(&self, asked: &Asked) -> Arc<Spec> {
+        static KNOWN: Mutex<FxHashMap<Asked, Arc<Spec>>> = Mutex::new(FxHashMap::with_hasher(FxBuildHasher));
+        let make = || Arc::new(Spec::new(&self.grid, &asked.0, &asked.1));
+        if !Arc::ptr_eq(&self.grid, documented_grid()) || !asked.1.is_empty() || !is_short(&asked.0) {
+            return make();
+        }
+        // A panic elsewhere leaves a table of finished specs.
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(spec) = known.get(asked) {
+            return spec.clone();
+        }
+        let spec = make();
+        if known.len() < MAX_KNOWN_SPECS {
+            known.insert(asked.clone(), spec.clone());
+        }
+        spec
     }
 
     /// Whether some literal of the universe meets the goal.
@@ -351,6 +376,26 @@ impl Numbers {
             }
         }
         Ok(best)
+    }
+}
+
+/// The grid of the documented universe, made once a process.
+fn documented_grid() -> &'static Arc<Grid> {
+    static GRID: OnceLock<Arc<Grid>> = OnceLock::new();
+    GRID.get_or_init(|| Arc::new(Grid::new(MAX_NUMBER_DIGITS, MAX_NUMBER_EXPONENT)))
+}
+
+/// Whether a goal is small enough to be kept for other grammars: a bound or two, an integer, a few values.
+fn is_short(goal: &NumberFormula) -> bool {
+    let is_plain = |part: &NumberFormula| match part {
+        NumberFormula::OneOf(values) => values.len() <= SHORT_LIST,
+        NumberFormula::Not(part) => matches!(**part, NumberFormula::AtLeast(_) | NumberFormula::MoreThan(_)),
+        NumberFormula::And(_) | NumberFormula::Or(_) | NumberFormula::ExactlyOne(_) => false,
+        _ => true,
+    };
+    match goal {
+        NumberFormula::And(parts) => parts.len() <= SHORT_LIST && parts.iter().all(is_plain),
+        goal => is_plain(goal),
     }
 }
 

@@ -87,7 +87,7 @@ impl Mantissa {
     pub fn steps(&self, exponent: i64, grid: &Grid) -> BigInt {
         let power = grid.places + exponent - self.num_places;
         let sign = if self.negative { Sign::Minus } else { Sign::Plus };
-        BigInt::from_biguint(sign, &self.coefficient * BigUint::from(10u8).pow(power as u32))
+        BigInt::from_biguint(sign, &self.coefficient * grid.power(power))
     }
 
     /// The powers of ten that the coefficient can be scaled by, with more digits or an exponent, inclusive.
