@@ -161,3 +161,42 @@ def test_calls_need_functions_with_names(functions: Any) -> None:
 def test_what_pydantic_stumbles_over_is_refused_with_a_way_out(t: Any) -> None:
     with pytest.raises(TypeError, match=r"is no output type: .*; use a type that JSON can hold\Z"):
         json_schema_of(t)
+
+
+@pytest.mark.parametrize(
+    ("source", "good", "bad"),
+    [
+        (penstock.Ebnf('start ::= "a" [0-9]', root="start"), "a1", "a"),
+        (penstock.Lark('start: "a" /[0-9]/'), "a1", "a"),
+        (penstock.Regex("a[0-9]"), "a1", "a"),
+        (penstock.StructuralTag({"format": {"type": "const_string", "value": "a1"}}), "a1", "a"),
+        (penstock.Choice(["a1", "b"]), "a1", "a"),
+        (penstock.JsonSchema({"type": "integer"}), "1", '"a"'),
+        (penstock.Grammar.from_regex("a[0-9]"), "a1", "a"),
+    ],
+    ids=lambda source: type(source).__name__,
+)
+def test_a_grammar_that_was_written_out_is_itself(source: Any, good: str, bad: str) -> None:
+    compiled = penstock.GrammarCompiler(byte_info()).compile(penstock.Grammar.from_type(source))
+    assert accepts(compiled, good.encode())
+    assert not accepts(compiled, bad.encode())
+
+
+def test_options_of_a_written_schema_can_be_overruled() -> None:
+    wanted = penstock.JsonSchema({"type": "array", "items": {"type": "integer"}}, whitespace="flexible")
+    compiled = penstock.GrammarCompiler(byte_info()).compile(penstock.Grammar.from_type(wanted, whitespace="compact"))
+    assert accepts(compiled, b"[1,2]")
+    assert not accepts(compiled, b"[1, 2]")
+
+
+def test_options_of_schemas_are_refused_where_there_is_none() -> None:
+    with pytest.raises(TypeError, match="`Ebnf` holds no JSON schema, which `whitespace` would be an option of; leave it out"):
+        penstock.Grammar.from_type(penstock.Ebnf('root ::= "a"'), whitespace="compact")
+
+
+def test_what_is_no_type_is_named_where_a_schema_is_wanted() -> None:
+    compiler = penstock.GrammarCompiler(byte_info())
+    with pytest.raises(TypeError, match=r"`Regex\(...\)` is a grammar, not a type with values; take `Grammar.from_type"):
+        compiler.compile_json_schema(penstock.Regex("a"))
+    with pytest.raises(TypeError, match="is a value, not an output type; name its class, `Inner`"):
+        penstock.Grammar.from_type(Inner(1, []))

@@ -202,7 +202,10 @@ class Grammar:
 
     @staticmethod
     def from_type(python_type: Any, **options: Unpack[_JsonOptions]) -> Grammar:
-        """Return the JSON texts of the values of a Python type. Raises TypeError for types that JSON cannot carry."""
+        """Return the JSON texts of the values of a Python type; of Ebnf, Regex, Lark and their kin the grammar that they are.
+
+        Raises TypeError for types that JSON cannot carry, and for options where there is no schema that they belong to.
+        """
 
     @staticmethod
     def concat(*grammars: Grammar) -> Grammar:

@@ -17,6 +17,7 @@ members that the type does not name would be dropped in silence.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import inspect
 import json
@@ -26,6 +27,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from penstock.errors import OutputValidationError
+
+if typing.TYPE_CHECKING:
+    from penstock.grammar import Grammar
 
 __all__ = [
     "BoundCall",
@@ -38,6 +42,7 @@ __all__ = [
     "Regex",
     "StructuralTag",
     "describe",
+    "grammar_of",
     "json_schema_of",
 ]
 
@@ -178,6 +183,62 @@ def json_schema_of(python_type: Any) -> dict[str, Any]:
     return _schema_and_parser(python_type)[0]
 
 
+def grammar_of(python_type: Any, **options: Any) -> Grammar:
+    """Return the grammar of an output type: `Grammar.from_type`.
+
+    JSON texts of the values of a type; of Ebnf, Regex, Lark, StructuralTag, Choice, Call, JsonSchema and Grammar the grammar
+    that they are. Options are those of a JSON schema. Raises TypeError for what is no output type, and for options where
+    there is no schema.
+    """
+    from penstock.grammar import Grammar
+
+    is_explicit = type(python_type) in _EXPLICIT or isinstance(python_type, Grammar)
+    if not is_explicit:
+        return Grammar.from_json_schema(json_schema_of(python_type), **options)
+    compile_ = describe(python_type).compile
+    assert compile_ is not None  # only free text has none
+    found: Grammar = compile_(_Grammars(type(python_type).__name__, options))
+    return found
+
+
+class _Grammars:
+    """What `OutputSpec.compile` takes for a compiler, so that it hands out the grammar itself."""
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self.name, self.options = name, options
+
+    def compile(self, grammar: Grammar) -> Grammar:
+        self._without_options()
+        return grammar
+
+    def compile_ebnf(self, text: str, root: str) -> Grammar:
+        return self._without_options().from_ebnf(text, root=root)
+
+    def compile_lark(self, text: str) -> Grammar:
+        return self._without_options().from_lark(text)
+
+    def compile_regex(self, pattern: str) -> Grammar:
+        return self._without_options().from_regex(pattern)
+
+    def compile_structural_tag(self, tag: Any) -> Grammar:
+        return self._grammar().from_structural_tag(tag, **self.options)
+
+    def compile_json_schema(self, schema: Any, **options: Any) -> Grammar:
+        return self._grammar().from_json_schema(schema, **{**options, **self.options})
+
+    def _without_options(self) -> type[Grammar]:
+        if self.options:
+            names = ", ".join(f"`{name}`" for name in self.options)
+            raise TypeError(f"`{self.name}` holds no JSON schema, which {names} would be an option of; leave it out")
+        return self._grammar()
+
+    @staticmethod
+    def _grammar() -> type[Grammar]:
+        from penstock.grammar import Grammar
+
+        return Grammar
+
+
 # What was written out by the user.
 
 
@@ -250,6 +311,11 @@ def _typed_spec(output_type: Any, options: Mapping[str, Any]) -> OutputSpec:
 
 
 def _schema_and_parser(output_type: Any) -> tuple[dict[str, Any], Callable[[str], Any]]:
+    if type(output_type) in _EXPLICIT:
+        name = type(output_type).__name__
+        raise TypeError(f"`{name}(...)` is a grammar, not a type with values; take `Grammar.from_type({name}(...))`")
+    if dataclasses.is_dataclass(output_type) and not isinstance(output_type, type):
+        raise TypeError(f"`{output_type!r}` is a value, not an output type; name its class, `{type(output_type).__name__}`")
     if inspect.isroutine(output_type):
         return _signature_schema_and_parser(output_type)
     try:
