@@ -48,12 +48,11 @@ def apply_token_bitmask_inplace(logits: Any, bitmask: Any, *, rows: Sequence[int
     not contiguous and for rows out of range. Cost: a pass over the masked logits: on the CPU 2 to 20 microseconds
     a row of 131,072 floats of 32 bits, on CUDA one Triton kernel.
     """
-    framework = type(logits).__module__.partition(".")[0]
     if isinstance(logits, np.ndarray):
         from .numpy import apply_to_numpy
 
         apply_to_numpy(logits, bitmask, rows)
-    elif framework == "torch" or hasattr(logits, "__torch_function__"):
+    elif type(logits).__module__.partition(".")[0] == "torch" or hasattr(logits, "__torch_function__"):
         from .torch import apply_to_torch
 
         apply_to_torch(logits, bitmask, rows)

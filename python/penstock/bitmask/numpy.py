@@ -17,22 +17,33 @@ from .shapes import check_bitmask_dtype, check_contiguous, check_rows, check_sha
 
 __all__ = ["apply_to_numpy", "mask_words"]
 
-# Sizes of a logit in bytes.
-SIZES = (2, 4, 8)
+
+def _bits_of(size: int) -> tuple[np.dtype[Any], int]:
+    """The unsigned integers of `size` bytes, and the bits of minus infinity in floats of that size."""
+    words = np.dtype(f"u{size}")
+    return words, int(np.array(-np.inf, dtype=f"f{size}").view(words))
+
+
+_BITS = {np.dtype(f"f{size}"): _bits_of(size) for size in (2, 4, 8)}
+_WORDS = np.dtype("<i4")
 
 
 def apply_to_numpy(logits: np.ndarray, bitmask: Any, rows: Iterable[int] | None) -> None:
     """`apply_token_bitmask_inplace` for NumPy logits."""
-    if logits.dtype.kind != "f" or logits.dtype.itemsize not in SIZES or not logits.dtype.isnative:
+    bits = _BITS.get(logits.dtype)
+    if bits is None:
         raise refuse_logits_dtype(logits.dtype)
     if not logits.flags.writeable:
         raise ValueError("logits are read-only; pass a copy, which is then masked in place")
     bitmask = to_numpy_bitmask(bitmask)
     check_shapes(logits.shape, bitmask.shape)
     check_contiguous("logits", logits.shape[-1], logits.strides[-1] // logits.itemsize)
-    words = logits.view(f"u{logits.itemsize}")
-    infinity = np.array(-np.inf, dtype=logits.dtype).view(words.dtype)[()]
-    mask_words(np.atleast_2d(words), np.atleast_2d(bitmask), infinity, rows)
+    words = logits.view(bits[0])
+    if words.ndim == 1:
+        words = words[np.newaxis]
+    if bitmask.ndim == 1:
+        bitmask = bitmask[np.newaxis]
+    mask_words(words, bitmask, bits[1], rows)
 
 
 def to_numpy_bitmask(bitmask: Any) -> np.ndarray:
@@ -53,5 +64,7 @@ def mask_words(words: np.ndarray, bitmask: np.ndarray, infinity: Any, rows: Iter
     bitmask: [num_rows, num_words] of int32.
     """
     chosen = check_rows(rows, words.shape[0], bitmask.shape[0])
-    # The bits of little-endian words are in the order of the tokens.
-    _core.mask_logit_rows(words, np.ascontiguousarray(bitmask, dtype="<i4"), int(infinity), chosen)
+    if bitmask.dtype != _WORDS or not bitmask.flags.c_contiguous:
+        # The bits of little-endian words are in the order of the tokens.
+        bitmask = np.ascontiguousarray(bitmask, dtype=_WORDS)
+    _core.mask_logit_rows(words, bitmask, int(infinity), chosen)
