@@ -39,7 +39,7 @@ pub fn has_byte(set: &ByteSet, byte: u8) -> bool {
 }
 
 /// How JSON texts are spelt between their symbols.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Style {
     /// At most one space, tab or indented line break in every gap.
     Flexible,

@@ -7,7 +7,7 @@
 //! finds into its own memory, and leaves here what it had to make.
 //!
 //! The trees are bounded: when they are full all of them are dropped. Grammars keep what they took.
-use crate::control::{Control, Key};
+use crate::control::{Control, Gap, Key};
 use crate::core::Core;
 use crate::masks::{Leaf, Made};
 use crate::question::{Recorder, FIRST_ENDING, FIRST_NAME_CLASS, UNMENTIONED_NAME};
@@ -17,10 +17,11 @@ use crate::techniques::Technique;
 use crate::text::Partial;
 use crate::trace::{Fact, Said, Trace};
 use penstock_automata::{Limit, RegexId};
-use penstock_schema::number::NumberSpec;
+use penstock_schema::number::{NumberSpec, PlaceKey};
 use penstock_schema::ShapeId;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most bytes that the masks of a vocabulary take which its grammars share (`max_shared_mask_bytes`).
@@ -58,6 +59,18 @@ struct Known {
     roots: FxHashMap<SharedId, u32>,
     nodes: Vec<Node>,
     num_bytes: usize,
+    buffer: Vec<u8>,
+}
+
+/// What has an id. Things of different kinds are never alike.
+enum Kind {
+    Term,
+    Shape,
+    Spec,
+    Name,
+    Style,
+    Text,
+    Control,
 }
 
 /// The ids of a grammar's own things, as far as they were asked for.
@@ -70,7 +83,31 @@ pub(crate) struct SharedIds {
     names: FxHashMap<u32, SharedId>,
 }
 
+/// Writes down what is hashed: nothing is left out, so what is written alike is alike.
+struct Writing(Vec<u8>);
+
+impl Hasher for Writing {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
 impl Known {
+    /// The id of a thing of a kind.
+    fn id_of(&mut self, kind: Kind, thing: &impl Hash) -> SharedId {
+        let mut writing = Writing(std::mem::take(&mut self.buffer));
+        writing.0.clear();
+        writing.0.push(kind as u8);
+        thing.hash(&mut writing);
+        let id = self.id(&writing.0);
+        self.buffer = writing.0;
+        id
+    }
+
     /// The id of something that is written down.
     fn id(&mut self, written: &[u8]) -> SharedId {
         if let Some(&id) = self.ids.get(written) {
@@ -144,7 +181,7 @@ impl Namer<'_> {
                 continue;
             }
             written.clear();
-            written.push(b'r');
+            written.push(Kind::Term as u8);
             let (parts, is_ordered) = self.core.schemas.regexes.write_part(next, &mut written)?;
             let ids = &self.core.shared_ids.terms;
             let unknown = parts.iter().copied().filter(|part| !ids.contains_key(part));
@@ -176,12 +213,7 @@ impl Namer<'_> {
         if names.len() > MAX_NAMES {
             return None;
         }
-        let mut written = vec![b's'];
-        for name in names {
-            written.extend((name.len() as u32).to_le_bytes());
-            written.extend(name.as_bytes());
-        }
-        let id = self.known.id(&written);
+        let id = self.known.id_of(Kind::Shape, names);
         self.core.shared_ids.shapes.insert(shape, id);
         Some(id)
     }
@@ -191,7 +223,7 @@ impl Namer<'_> {
             return Some(id);
         }
         let goal = self.core.schemas.numbers.goal(spec)?;
-        let id = self.known.id(format!("g{goal:?}").as_bytes());
+        let id = self.known.id_of(Kind::Spec, goal);
         self.core.shared_ids.specs.insert(spec, id);
         Some(id)
     }
@@ -208,7 +240,7 @@ impl Namer<'_> {
             return None;
         }
         let text = self.core.paths.name(name);
-        let id = self.known.id(&[b"n", text.as_bytes()].concat());
+        let id = self.known.id_of(Kind::Name, &text);
         self.known.names.insert(id, text.into());
         self.core.shared_ids.names.insert(name, id);
         Some(id)
@@ -232,25 +264,26 @@ impl Namer<'_> {
         }
     }
 
-    /// What was learned, for all. Facts of one kind say either plain things or ids, so the two must not meet.
+    fn style(&mut self, style: u8) -> SharedId {
+        self.known.id_of(Kind::Style, &self.core.styles[usize::from(style)])
+    }
+
+    /// What was learned, for all. Facts of one kind say either plain things or others, so the two must not meet.
     fn said(&mut self, said: Said) -> Option<u64> {
-        let id = match said {
+        let told = match said {
             Said::Plain(plain) => return Some(u64::from(plain)),
             Said::Container { object, style, parent } => {
-                let style = self.core.styles[usize::from(style)];
-                self.known.id(format!("c{style:?} {object} {parent}").as_bytes())
+                let surroundings = u64::from(parent) << 1 | u64::from(object);
+                (parent < 1 << 30).then_some(u64::from(self.style(style)) << 31 | surroundings)?
             }
-            Said::Shape(shape, is_open) => {
-                let shape = self.shape(shape)?;
-                self.known.id(format!("o{shape} {is_open}").as_bytes())
-            }
+            Said::Shape(shape, is_open) => u64::from(self.shape(shape)?) << 1 | u64::from(is_open),
             Said::Text(goal, min, max) => {
                 let goal = self.term(goal)?;
-                self.known.id(format!("t{goal} {min} {max}").as_bytes())
+                u64::from(self.known.id_of(Kind::Text, &(goal, min, max)))
             }
-            Said::Spec(spec) => self.spec(spec)?,
+            Said::Spec(spec) => u64::from(self.spec(spec)?),
         };
-        Some(u64::from(id) | 1 << 32)
+        Some(told | 1 << 63)
     }
 
     /// The declared names that matter inside a name, as the mask's key holds them: nothing, what is left of those that one token
@@ -271,24 +304,41 @@ impl Namer<'_> {
 
     /// The control that a walk begins with, the way shortcuts are taken included.
     fn control(&mut self, control: Control) -> Option<SharedId> {
-        let written = match control {
+        let begins = std::mem::discriminant(&control);
+        let mut place = Place::default();
+        match control {
             Control::Done | Control::Rule { .. } => return None,
-            Control::Value { gap, style, .. } => format!("V{gap:?}{:?}", self.core.styles[usize::from(style)]),
-            Control::FirstItem(gap) => format!("I{gap:?}"),
-            Control::Name { gap, first } => format!("N{gap:?}{first}"),
-            Control::Colon { gap, .. } => format!("C{gap:?}"),
-            Control::After(gap) => format!("A{gap:?}"),
-            Control::Word { word, at, .. } => format!("W{word}{at}"),
+            Control::Value { gap, style, .. } => (place.gap, place.number) = (Some(gap), self.style(style)),
+            Control::Name { gap, first } => (place.gap, place.number) = (Some(gap), u32::from(first)),
+            Control::FirstItem(gap) | Control::Colon { gap, .. } | Control::After(gap) => place.gap = Some(gap),
+            Control::Word { word, at, .. } => place.number = u32::from(word) << 8 | u32::from(at),
             Control::Number(number) => {
-                let (spec, place) = self.core.schemas.numbers.place(number.state)?;
-                format!("#{} {place:?}", self.spec(spec)?)
+                let (spec, place_in_it) = self.core.schemas.numbers.place(number.state)?;
+                (place.number, place.digits) = (self.spec(spec)?, Some(place_in_it));
             }
-            Control::Text(text) => format!("T{} {} {} {:?}", self.term(text.goal)?, text.min, text.max, text.partial),
-            Control::Key(key) => format!("K{:?} {} {:?}", self.names_left(&key)?, key.others.index(), key.partial),
-        };
+            Control::Text(text) => {
+                (place.number, place.partial) = (self.term(text.goal)?, text.partial);
+                place.lengths = (text.min, text.max);
+            }
+            Control::Key(key) => {
+                (place.number, place.partial) = (key.others.index(), key.partial);
+                place.names = self.names_left(&key)?;
+            }
+        }
         let techniques = self.core.techniques;
-        Some(self.known.id(format!("{written} {techniques:?}").as_bytes()))
+        Some(self.known.id_of(Kind::Control, &(begins, place, techniques)))
     }
+}
+
+/// What a control holds, for all grammars.
+#[derive(Default, Hash)]
+struct Place {
+    gap: Option<Gap>,
+    number: u32,
+    digits: Option<PlaceKey>,
+    lengths: (u32, u32),
+    partial: Partial,
+    names: Vec<String>,
 }
 
 impl SharedMasks {

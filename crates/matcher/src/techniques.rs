@@ -84,7 +84,7 @@ impl Technique {
 }
 
 /// A choice of shortcuts; by default all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Techniques {
     left_out: u16,
 }

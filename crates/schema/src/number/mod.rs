@@ -20,7 +20,7 @@ mod search;
 mod tests;
 
 pub use decimal::Decimal;
-pub use machine::{NumberSpec, NumberState, Numbers};
+pub use machine::{NumberSpec, NumberState, Numbers, PlaceKey};
 
 use cells::Side;
 use keys::{Comparator, DigitList};
