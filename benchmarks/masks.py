@@ -5,13 +5,13 @@
 
 A case is `{"id", "schema", "tests": [{"valid", "data"}]}`; by default those of the data folder (PENSTOCK_SHARED,
 ../shared). Vocabularies: the head of `vocabularies.py`. Every engine gets every case in turn, in a process of its own, on
-one thread, and does so three times, each time in a new process: a schema finds what the schemas before it have left, never
-what it left itself. `penstock_alone` is this library without that: every schema as the first one. Some two seconds a case,
-most of them XGrammar's compiles: four minutes at stride 29.
+one thread. Some two seconds a case, most of them XGrammar's compiles: three minutes at stride 29.
 
 first mask: compile (a new compiler a schema, the vocabulary's tables made before) and the first fill. A step is fill +
-accept of one token of an instance. cold: the first reading of all instances after a compile; warm: the second one. Each
-figure is the smallest of the three processes, so a maximum is the largest of per-step minima (see `reading.py`).
+accept of one token of an instance. cold: the first reading of all instances after a compile; warm: the second one. Three
+such rounds; each figure is the smallest of the three, so a maximum is the largest of per-step minima (see `reading.py`).
+`penstock` finds nothing that other schemas left. `penstock_in_turn` does, as a server would: it meets every schema once in a
+process, in three processes one after the other, and pays what is paid once a process, too.
 first visit: the step's mask, as penstock fills it, is none that this schema has shown before; the same steps for all
 engines. Places: what the token begins in. passing: compiled, every valid instance taken to its end, every invalid one
 refused. Tables are over the cases that all engines pass, and over those that each passes by itself, where percentiles of
@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from peers import MASK_ENGINES, installed
-from reading import PLACES, SLOW_SECONDS, merged
+from reading import NUM_ROUNDS, PLACES, merged
 from records import make_parser, percentiles, pyplot, report, versions
 from tqdm import tqdm
 from vocabularies import VOCABULARIES
@@ -39,8 +39,7 @@ from workers import Worker
 
 SHARED = Path(os.environ.get("PENSTOCK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 SECONDS_PER_CASE = 2
-NUM_PASSES = 3
-SLOW = SLOW_SECONDS * 1e6
+IN_TURN = "penstock_in_turn"
 TURNS = ("first visits", "repeats")
 COLUMNS = ("p50", "p90", "p99", "p99.9", "max", "mean")
 STEP_AIMS = {"p50": 0.3, "p90": 0.12, "p99": 0.15, "p99.9": 0.15, "max": 0.2, "mean": 0.08}
@@ -63,26 +62,26 @@ def cases_of(options: Namespace) -> list[dict[str, Any]]:
 
 
 def ask_all(cases: list[dict[str, Any]], engines: list[str], vocabulary: str) -> Answers:
-    """The answers of all engines, which take turns; for each the smallest figures of the passes."""
+    """The answers of all engines, which take turns."""
     print(f"about {len(cases) * SECONDS_PER_CASE / 60:.0f} minutes on a quiet machine", file=sys.stderr)
-    found: dict[str, list[list[dict[str, Any]]]] = {name: [[] for _ in cases] for name in engines}
-    with tqdm(total=NUM_PASSES * len(cases), unit="schema", disable=None) as bar:
-        for _ in range(NUM_PASSES):
-            ask_once(cases, found, vocabulary, bar)
-    return {name: [merged(answers) for answers in rows] for name, rows in found.items()}
+    answers = ask_once(cases, [name for name in engines if name != IN_TURN], vocabulary)
+    if IN_TURN in engines:
+        once = [{**case, "rounds": 1} for case in cases]
+        passes = [ask_once(once, [IN_TURN], vocabulary)[IN_TURN] for _ in range(NUM_ROUNDS)]
+        answers[IN_TURN] = [merged(list(rounds)) for rounds in zip(*passes, strict=True)]
+    return {name: answers[name] for name in engines}
 
 
-def ask_once(cases: list[dict[str, Any]], found: dict[str, list[list[dict[str, Any]]]], vocabulary: str, bar: tqdm) -> None:
-    """One pass in new processes. What an engine refused or compiled slowly is not asked again."""
-    workers = {name: Worker(name, vocabulary) for name in found}
-    for number, case in enumerate(cases):
+def ask_once(cases: list[dict[str, Any]], engines: list[str], vocabulary: str) -> Answers:
+    """The answers of engines in new processes."""
+    workers = {name: Worker(name, vocabulary) for name in engines}
+    answers: Answers = {name: [] for name in engines}
+    for case in tqdm(cases, unit="schema", disable=None):
         for name, worker in workers.items():
-            before = found[name][number]
-            if not before or before[0].get("first mask", SLOW) < SLOW:
-                before.append(worker.ask({**case, "rounds": 1}))
-        bar.update()
+            answers[name].append(worker.ask(case))
     for worker in workers.values():
         worker.close()
+    return answers
 
 
 def times_of(rows: list[dict[str, Any]], labels: list[dict[str, Any]]) -> Times:
@@ -126,7 +125,7 @@ def counts(names: list[str]) -> dict[str, int]:
 
 def ratio(figures: dict[str, Any], key: str, column: str) -> float | None:
     """Penstock over the best peer, or over llguidance for first masks."""
-    peers = [name for name in figures if not name.startswith("penstock") and key in figures[name]]
+    peers = [name for name in figures if name not in ("penstock", IN_TURN) and key in figures[name]]
     if key == "first mask":
         peers = [name for name in peers if name == "llguidance"]
     if not peers or key not in figures.get("penstock", {}):
@@ -179,7 +178,7 @@ def plot(whole: dict[str, Times], path: Path) -> None:
 def main() -> int:
     parser = make_parser(__doc__)
     parser.add_argument("cases", nargs="?", type=Path, default=SHARED / "data" / "maskbench-dev.jsonl.gz")
-    parser.add_argument("--engines", default=",".join(("penstock", "penstock_alone", *MASK_ENGINES[1:])))
+    parser.add_argument("--engines", default=",".join((*MASK_ENGINES, IN_TURN)))
     parser.add_argument("--stride", type=int, default=29)
     parser.add_argument("--vocabulary", choices=VOCABULARIES, default="tekken")
     options = parser.parse_args()

@@ -25,7 +25,9 @@ class UnsupportedError(Exception):
 
 
 class Penstock:
-    """This library."""
+    """This library without what other grammars have left: every one as if it were the first of its process."""
+
+    left_out: tuple[str, ...] = ("shared_masks",)
 
     def __init__(self, vocabulary: Vocabulary, threads: int = 1) -> None:
         import penstock
@@ -38,14 +40,9 @@ class Penstock:
 
     def compile(self, kind: str, grammar: Any) -> None:
         self.compiled = None  # what it holds could be shared with an equal grammar
-        compiler = self.penstock.GrammarCompiler(self.info)
-        compile_ = {
-            "schema": compiler.compile_json_schema,
-            "ebnf": compiler.compile_ebnf,
-            "regex": compiler.compile_regex,
-            "tag": compiler.compile_structural_tag,
-        }
-        self.compiled = compile_[kind](grammar)
+        compiler, of = self.penstock.GrammarCompiler(self.info), self.penstock.Grammar
+        read = {"schema": of.from_json_schema, "ebnf": of.from_ebnf, "regex": of.from_regex, "tag": of.from_structural_tag}
+        self.compiled = compiler._compile_without(read[kind](grammar), self.left_out)
 
     def start(self) -> Start:
         matcher, bitmask = self.penstock.Matcher(self.compiled), self.bitmask
@@ -71,14 +68,10 @@ class Penstock:
         return step
 
 
-class PenstockAlone(Penstock):
-    """This library without what other grammars have left: every schema as if it were the first of its process."""
+class PenstockInTurn(Penstock):
+    """This library as it comes: a grammar takes the masks that others of its process have left."""
 
-    def compile(self, kind: str, grammar: Any) -> None:
-        self.compiled = None
-        of = self.penstock.Grammar
-        read = {"schema": of.from_json_schema, "ebnf": of.from_ebnf, "regex": of.from_regex, "tag": of.from_structural_tag}
-        self.compiled = self.penstock.GrammarCompiler(self.info)._compile_without(read[kind](grammar), ["shared_masks"])
+    left_out = ()
 
 
 class LLGuidance:
@@ -285,14 +278,12 @@ MASK_ENGINES = ("penstock", "llguidance", "xgrammar")
 """Those with bitmasks, context-free grammars and calls for batches."""
 ENGINES = {
     "penstock": Penstock,
-    "penstock_alone": PenstockAlone,
+    "penstock_in_turn": PenstockInTurn,
     "llguidance": LLGuidance,
     "xgrammar": XGrammar,
     "outlines_core": OutlinesCore,
     "lmformatenforcer": LmFormatEnforcer,
 }
-ALONE = {"penstock": "penstock_alone"}
-"""For benchmarks that read one grammar several times in one process: the next time must not know the masks of the last."""
 
 
 def installed(names: str) -> list[str]:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from peers import ALONE, MASK_ENGINES, installed
+from peers import MASK_ENGINES, installed
 from records import make_parser, percentiles, pyplot, report, versions
 from tqdm import tqdm
 from workers import Worker
@@ -117,7 +117,7 @@ def measure(worker: Worker, case: Case) -> dict[str, Any]:
 
 
 def run(engines: list[str]) -> dict[str, Any]:
-    workers = {name: Worker(ALONE.get(name, name)) for name in engines}
+    workers = {name: Worker(name) for name in engines}
     found: dict[str, Any] = {}
     sizes = [(family, size) for family, (_, sizes) in FAMILIES.items() for size in sizes]
     tired: set[tuple[str, str]] = set()

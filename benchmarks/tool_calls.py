@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from peers import ALONE, ENGINES, MASK_ENGINES, installed
+from peers import ENGINES, MASK_ENGINES, installed
 from reading import NUM_ROUNDS, SLOW_SECONDS, read, smallest, time_first_mask
 from records import make_parser, percentiles, pyplot, report, versions
 from tqdm import tqdm
@@ -120,7 +120,7 @@ def main() -> int:
     from penstock.tools import structural_tag
 
     names, vocabulary = installed(options.engines), tekken()
-    engines = {name: ENGINES[ALONE.get(name, name)](vocabulary) for name in names}
+    engines = {name: ENGINES[name](vocabulary) for name in names}
     for engine in engines.values():  # the vocabulary's tables
         measure(engine, structural_tag(made_tools(1), family="hermes"), output_of(made_tools(1)))
     found: dict[str, Any] = {}
