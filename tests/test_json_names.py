@@ -161,3 +161,26 @@ def test_the_first_byte_of_a_name_used_up() -> None:
 )
 def test_the_twin_spells(text: bytes, name: str, wanted: bytes) -> None:
     assert next_bytes(text, name) == set(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["x", "y"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_names_that_start_alike_in_one_object_need_not_in_another(wanted: str, first: int) -> None:
+    """An object with a name of the wanted pattern may end behind any other; one without it only behind such a name."""
+    extra = (b'x":[]}', b'y":[]}', b'x":[],"', b'y":[],"')
+    compiled = compiler(byte_info(extra)).compile_json_schema(
+        {
+            "type": "object",
+            "patternProperties": {"x$": {"type": "array"}, "y$": {"type": "array"}},
+            "additionalProperties": False,
+            "not": {"propertyNames": {"not": {"pattern": f"{wanted}$"}}},
+        }
+    )
+    texts, vocabulary = [f'{{"1{wanted}":[],"zz', '{"zz'], byte_vocabulary(extra)
+    for text in (texts[first], texts[1 - first]):
+        matcher = penstock.Matcher(compiled)
+        assert matcher.accept_bytes(text.encode())
+        allowed = mask_of(matcher, vocabulary.size)
+        assert allowed == {token for token in range(vocabulary.size) if matcher.fork().accept_token(token)}
+        ends = {name: 256 + extra.index(f'{name}":[]}}'.encode()) in allowed for name in "xy"}
+        assert ends == {name: name == wanted or text == texts[0] for name in "xy"}

@@ -27,8 +27,9 @@ const MAX_DEATH_STATES: usize = 128;
 /// Any number of characters may come.
 const FREE: (u32, u32) = (0, INFINITE);
 
-/// A member that has been started: what is asked of its value, and what is left of the object.
-type Started = (AskId, RecordId, bool);
+/// A member that has been started: what is asked of its value, what is left of the object, and, where that is an answer which
+/// another object may give otherwise, the class of its name: that two classes start the same was not asked.
+type Started = (AskId, RecordId, bool, u32);
 
 /// What can follow the closing quotes of names.
 #[derive(Default)]
@@ -155,7 +156,11 @@ impl Walk<'_, '_> {
         let Frame::Container(object) = self.run.stack.frame(object) else {
             return Ok(None);
         };
-        let started = (ask, object.record, object.pending);
+        let class = match self.run.foreign(frame) {
+            Some(_) => self.run.name_class(key)?,
+            None => 0,
+        };
+        let started = (ask, object.record, object.pending, class);
         if let Entry::Vacant(entry) = rests.by_start.entry(started) {
             entry.insert(self.rests(out.configs)?.into_iter().collect());
         }

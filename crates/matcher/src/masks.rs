@@ -315,9 +315,11 @@ impl Masks {
             let Node::Ask(question, answers) = &self.nodes[node as usize] else {
                 return;
             };
-            debug_assert_eq!(*question, asked[depth].0, "a walk is a function of its answers");
+            let next = asked.get(depth).filter(|next| next.0 == *question);
+            debug_assert!(next.is_some(), "a walk is a function of its answers");
+            let Some(&(_, answer)) = next else { return };
             last = Some(node);
-            at = answers.iter().find(|entry| entry.0 == asked[depth].1).map(|entry| entry.1);
+            at = answers.iter().find(|entry| entry.0 == answer).map(|entry| entry.1);
             depth += 1;
         }
         // The new part, from the leaf upwards.
@@ -558,7 +560,7 @@ fn name_key(run: &mut Run<'_>, vocabulary: &Vocabulary, key: Key) -> Key {
         // A whole stack does not tell which names these are; answers do, as they are asked of them.
         _ if !techniques.has(Technique::AnswerKeys) => Key { text, ..key },
         list => {
-            run.endings = endings.names;
+            run.endings = Some(endings.names);
             Key {
                 shape: ShapeId(list),
                 high: 1,

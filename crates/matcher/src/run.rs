@@ -45,7 +45,7 @@ pub struct Run<'a> {
     /// Set while a mask is being made.
     pub recorder: Option<Recorder>,
     /// The declared names that one token can end where the text stands, if the mask there is kept under what is left of them.
-    pub endings: Arc<[u32]>,
+    pub endings: Option<Arc<[u32]>>,
     /// Set while a mask is being made, or looked for, that other grammars may share.
     pub(crate) trace: Option<Box<Trace>>,
     /// Set in walks: values of items that others must differ from are left open ([`Doubt`]).
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
             core,
             stack,
             recorder: None,
-            endings: Arc::default(),
+            endings: None,
             trace: None,
             leaves_open: false,
             has_doubts: false,
@@ -302,6 +302,11 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The name at a place of the list of endings.
+    pub(crate) fn ending(&self, place: u32) -> u32 {
+        self.endings.as_deref().unwrap_or_default()[place as usize]
+    }
+
     fn named_member(&mut self, frame: FrameId, name: u32) -> Result<Option<Member>, Limit> {
         let container = self.container(frame);
         if name == UNMENTIONED_NAME {
@@ -312,7 +317,7 @@ impl<'a> Run<'a> {
             return self.core.schemas.take_of_class(container.record, container.seen, class);
         }
         let name = match name.checked_sub(FIRST_ENDING) {
-            Some(place) => self.endings[place as usize],
+            Some(place) => self.ending(place),
             None => name,
         };
         self.core

@@ -399,7 +399,7 @@ impl Run<'_> {
             UNMENTIONED_NAME => self.fact_other_member(frame, noted)?,
             _ => {
                 let own = match noted.checked_sub(FIRST_ENDING) {
-                    Some(place) => self.endings[place as usize],
+                    Some(place) => self.ending(place),
                     None => noted,
                 };
                 let name = self.core.paths.name(own).to_owned();
