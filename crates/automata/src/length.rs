@@ -193,6 +193,18 @@ impl Regexes {
         }
     }
 
+    /// Where texts begin with a counted number of characters of some set: any number of them, and the least count, 2 or more.
+    pub fn leading_count(&mut self, term: RegexId) -> Option<(RegexId, u32)> {
+        let head = match *self.node(term) {
+            Node::Concat(head, _) => head,
+            _ => term,
+        };
+        match *self.node(head) {
+            Node::Repeat { body, min, .. } if min > 1 && self.is_class(body) => Some((self.repeat(body, 0, INFINITE), min)),
+            _ => None,
+        }
+    }
+
     fn is_class(&self, term: RegexId) -> bool {
         matches!(self.node(term), Node::Class(_))
     }

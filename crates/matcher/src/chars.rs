@@ -50,7 +50,7 @@ pub struct CharTrie<E> {
 }
 
 impl<E: Copy> CharTrie<E> {
-    /// The trie of texts with their items. Cost: a sort, then linear.
+    /// The trie of texts with their items; those of one text keep their order. Cost: a sort, then linear.
     pub fn new(mut texts: Vec<(Box<[u32]>, Item<E>)>) -> CharTrie<E> {
         texts.sort_by(|a, b| a.0.cmp(&b.0));
         let empty = CharNode {

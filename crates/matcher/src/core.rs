@@ -1,6 +1,7 @@
 //! What all matchers of one compiled grammar share: its automata, schemas and styles, lazily grown.
 use crate::budget::Budgets;
 use crate::closure::Plans;
+use crate::dense::StarTable;
 use crate::endings::EndingLists;
 use crate::lanes::Lanes;
 use crate::numerals::NumberClasses;
@@ -9,7 +10,6 @@ use crate::shared::SharedIds;
 use crate::spans::Stride;
 use crate::stack::{Frame, FrameId, Stack};
 use crate::techniques::Techniques;
-use crate::vocabulary::Sized;
 use penstock_automata::{Limit, RegexId, Regexes, MAX_CHAR};
 use penstock_grammar::{JsonOptions, Lowered, Symbol, Whitespace};
 use penstock_schema::{AskId, NamesId, SchemaMachine, SeenId, ShapeId, Verdicts};
@@ -211,8 +211,8 @@ pub struct Core {
     pub budgets: Budgets,
     /// What characters of some kinds do to terms, by term and kinds; see `dense.rs`.
     pub survival: FxHashMap<(RegexId, u16), Survived>,
-    /// Tokens over the characters of a star, by length; see `dense.rs`.
-    pub star_tokens: FxHashMap<RegexId, Arc<[Sized]>>,
+    /// Tokens over the characters of a star; see `dense.rs`.
+    pub star_tables: FxHashMap<RegexId, Arc<StarTable>>,
     /// Which states of numbers tokens cannot tell apart.
     pub(crate) number_classes: NumberClasses,
     first_bytes: FxHashMap<RegexId, ByteSet>,
@@ -255,7 +255,7 @@ impl Core {
             techniques: Techniques::ALL,
             budgets: Budgets::default(),
             survival: FxHashMap::default(),
-            star_tokens: FxHashMap::default(),
+            star_tables: FxHashMap::default(),
             number_classes: NumberClasses::default(),
             first_bytes: FxHashMap::default(),
             strides: FxHashMap::default(),
@@ -433,7 +433,7 @@ impl Core {
             + self.survival.len() * 20
             + self.lanes.memory_usage()
             + self.plans.memory_usage()
-            + self.star_tokens.values().map(|tokens| 8 * tokens.len()).sum::<usize>()
+            + self.star_tables.values().map(|table| table.memory_usage()).sum::<usize>()
             + self.number_classes.memory_usage()
             + self.parts.memory_usage()
             + self.name_states.memory_usage()

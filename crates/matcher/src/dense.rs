@@ -6,14 +6,14 @@
 //!
 //! Inside JSON strings the tokens with escapes, quotes and unfinished characters stand in a trie of their own, by their
 //! decoded characters; those that leave the string are judged by their rest, once.
-use crate::chars::{CharNode, CharTrie};
+use crate::chars::{CharNode, CharTrie, Item};
 use crate::control::{Config, Control, Key, Text};
 use crate::core::Survived;
 use crate::run::Frontier;
 use crate::stack::{Frame, FrameId};
 use crate::techniques::Technique;
 use crate::text::Partial;
-use crate::vocabulary::{Ending, Sized, Slice, KINDS, MAX_LENGTH_BITMAP};
+use crate::vocabulary::{Ending, Sized, Slice, KINDS, MAX_LENGTH_BITMAP, SPACE_KIND};
 use crate::walk::{is_wide, Base, Guard, Walk};
 use penstock_automata::{Limit, RegexId, Row, INFINITE, MAX_CHAR};
 use penstock_schema::{AskId, RecordId, Verdicts};
@@ -51,7 +51,11 @@ impl Walk<'_, '_> {
             Control::Key(key) => key.partial == Partial::None && key.others != RegexId::NEVER,
             _ => false,
         };
-        Ok(at_boundary && is_wide(&self.run.live_bytes(config)?))
+        let is_star = match config.control {
+            Control::Text(text) => text.parts == 0 && self.run.core.regexes().is_class_star(text.goal),
+            _ => false,
+        };
+        Ok(at_boundary && (is_star || is_wide(&self.run.live_bytes(config)?)))
     }
 
     /// Finds the tokens of a dense configuration.
@@ -74,13 +78,9 @@ impl Walk<'_, '_> {
             };
             self.trie(&vocabulary.trie, declared)?;
         }
-        for (i, slice) in vocabulary
-            .slices
-            .iter()
-            .enumerate()
-            .filter(|(_, slice)| slice.is_for_strings())
-        {
-            if self.takes_slice(key.others, slice, FREE)? {
+        let kinds = LiveKinds::of(self.run.core.regexes().live_row_ref(key.others)?);
+        for (i, slice) in kinds.slices(&vocabulary.slices) {
+            if kinds.may_take(slice) && self.takes_slice(key.others, slice, FREE)? {
                 self.found.bases.push(Base::Slice(i as u32));
             } else {
                 self.walk_slice(slice, key.others, FREE)?;
@@ -99,7 +99,7 @@ impl Walk<'_, '_> {
             if trie.items(node).iter().any(|item| matches!(item.ending, Ending::Closed(_))) {
                 after = self.started_by(&key, frame, &mut rests)?;
             }
-            for item in trie.items(node) {
+            for item in self.readable_items(trie, node, key.others)? {
                 match item.ending {
                     Ending::Inside(partial) => {
                         let row = self.run.core.regexes().live_row_ref(key.others)?;
@@ -171,52 +171,70 @@ impl Walk<'_, '_> {
     /// are taken by the goal alone; what may follow the closing quote depends on the verdicts.
     fn dense_text(&mut self, text: Text, config: Config) -> Result<(), Limit> {
         let vocabulary = self.vocabulary;
-        let is_star = self.run.core.regexes().is_class_star(text.goal);
-        if is_star {
-            let tokens = self.star_tokens(text.goal)?;
-            let fits = tokens.partition_point(|token| u32::from(token.0) <= text.max);
-            self.found.add(tokens[..fits].iter().map(|token| token.1), None);
-        }
-        for (i, slice) in vocabulary
-            .slices
-            .iter()
-            .enumerate()
-            .filter(|(_, slice)| slice.is_for_strings())
-        {
-            if self.takes_slice(text.goal, slice, (text.min, text.max))? {
+        let is_star = text.parts == 0 && self.run.core.regexes().is_class_star(text.goal);
+        let kinds = LiveKinds::of(self.run.core.regexes().live_row_ref(text.goal)?);
+        for (i, slice) in kinds.slices(&vocabulary.slices) {
+            let may_take = kinds.may_take(slice);
+            if may_take && self.takes_slice(text.goal, slice, (text.min, text.max))? {
                 self.found.bases.push(Base::Slice(i as u32));
-            } else if self.takes_slice_up_to(text.goal, slice, text.max)? {
+            } else if may_take && self.takes_slice_up_to(text.goal, slice, text.max)? {
                 self.slice_up_to(i, text.max);
             } else if !is_star {
                 self.walk_slice(slice, text.goal, (text.min, text.max))?;
             }
         }
-        self.walk_in_strings(text, config.frame)
+        match is_star {
+            true => self.star_text(text, config.frame),
+            false => self.walk_in_strings(text, config.frame),
+        }
     }
 
-    /// The tokens over the characters of a star that stand in slices which hold others too, by length: whatever a token takes,
-    /// the same star is left, so its length alone decides. Cost: remembered.
-    fn star_tokens(&mut self, star: RegexId) -> Result<Arc<[Sized]>, Limit> {
-        if let Some(known) = self.run.core.star_tokens.get(&star) {
+    /// The tokens of a bounded star that stand in no slice taken whole: their lengths alone decide.
+    fn star_text(&mut self, text: Text, frame: FrameId) -> Result<(), Limit> {
+        let star = self.star_table(text.goal)?;
+        let fits = |tokens: &[Sized]| tokens.partition_point(|token| u32::from(token.0) <= text.max);
+        let inside = &star.inside[..fits(&star.inside)];
+        self.found.add(inside.iter().map(|token| token.1), None);
+        if star.closed.is_empty() {
+            return Ok(());
+        }
+        let rests = self.rests_after(frame, Verdicts::TRUE)?;
+        for (rest, tokens) in &star.closed {
+            let Some(&guard) = rests.get(rest) else { continue };
+            let from = tokens.partition_point(|token| u32::from(token.0) < text.min);
+            let closed = &tokens[from..fits(tokens).max(from)];
+            self.found.add(closed.iter().map(|token| token.1), guard);
+        }
+        Ok(())
+    }
+
+    /// What tokens hold characters of a star only: whatever one takes, the same star is left. Cost: a walk at the first time.
+    pub(crate) fn star_table(&mut self, star: RegexId) -> Result<Arc<StarTable>, Limit> {
+        if let Some(known) = self.run.core.star_tables.get(&star) {
             return Ok(known.clone());
         }
-        let mut found: Vec<Sized> = Vec::new();
+        let mut table = StarTable::default();
         let row = self.run.core.regexes().live_row(star)?;
-        for slice in self.vocabulary.slices.iter().filter(|slice| slice.is_for_strings()) {
+        let kinds = LiveKinds::of(&row);
+        for (_, slice) in kinds.slices(&self.vocabulary.slices) {
             if self.survived(star, slice.kinds)?.length == INFINITE {
+                table.longest = table.longest.max(slice.longest);
                 continue;
             }
-            let mut todo = vec![(slice.trie.root(), 0)];
-            while let Some((node, length)) = todo.pop() {
-                found.extend(slice.trie.items(node).iter().map(|item| (length, item.token)));
-                let children = slice.trie.children(node).iter();
-                let live = children.filter(|child| row.target(child.character) != RegexId::NEVER);
-                todo.extend(live.map(|child| (child, length + 1)));
-            }
+            let deepest = each_over(&slice.trie, &row, |length, item| table.inside.push((length, item.token)));
+            table.deepest = table.deepest.max(deepest);
         }
-        found.sort_unstable();
-        let shared: Arc<[Sized]> = found.into();
-        self.run.core.star_tokens.insert(star, shared.clone());
+        let mut closed: FxHashMap<u32, Vec<Sized>> = FxHashMap::default();
+        let deepest = each_over(&self.vocabulary.in_strings, &row, |length, item| match item.ending {
+            Ending::Inside(Partial::None) => table.inside.push((length, item.token)),
+            Ending::Inside(partial) if partial.is_live(&row) => table.inside.push((length.saturating_add(1), item.token)),
+            Ending::Inside(_) => {}
+            Ending::Closed(rest) => closed.entry(rest).or_default().push((length, item.token)),
+        });
+        table.deepest = table.deepest.max(deepest);
+        table.finish(closed);
+        let shared = Arc::new(table);
+        self.run.core.star_tables.insert(star, shared.clone());
         Ok(shared)
     }
 
@@ -358,7 +376,7 @@ impl Walk<'_, '_> {
                 }
                 after = Some(verdicts);
             }
-            for item in trie.items(node) {
+            for item in self.readable_items(trie, node, text.goal)? {
                 let guard = match item.ending {
                     Ending::Inside(Partial::None) => Some(None),
                     Ending::Inside(partial) => self.run.is_partial_text_live(&text, partial)?.then_some(None),
@@ -384,6 +402,24 @@ impl Walk<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// The items at a node without those that end inside a character, where `term` reads none beyond ASCII.
+    fn readable_items<'t>(
+        &mut self,
+        trie: &'t CharTrie<Ending>,
+        node: &CharNode,
+        term: RegexId,
+    ) -> Result<&'t [Item<Ending>], Limit> {
+        let items = trie.items(node);
+        if !items.last().is_some_and(|item| item.ending.is_cut()) {
+            return Ok(items);
+        }
+        let row = self.run.core.regexes().live_row_ref(term)?;
+        Ok(match row.any_in(0x80, MAX_CHAR) {
+            true => items,
+            false => &items[..items.partition_point(|item| !item.ending.is_cut())],
+        })
     }
 
     /// What characters of `kinds` do to a term, remembered.
@@ -421,6 +457,87 @@ impl Walk<'_, '_> {
             level_start = level_end;
             length += 1;
         }
+    }
+}
+
+/// The tokens over the characters of a star, from a boundary of a string on.
+#[derive(Default)]
+pub struct StarTable {
+    /// Those that stay inside, but for those of slices that hold nothing else; by length, a started character counted.
+    inside: Vec<Sized>,
+    /// Those that close the string, by what follows the quote.
+    closed: Vec<(u32, Vec<Sized>)>,
+    /// The length of the longest token, those of slices included.
+    pub longest: u32,
+    /// The most characters before a closing quote, and one more.
+    pub out_of_reach: u32,
+    /// At most so many characters of the star begin a token, whatever follows; a started one is counted.
+    pub deepest: u32,
+}
+
+impl StarTable {
+    fn finish(&mut self, closed: FxHashMap<u32, Vec<Sized>>) {
+        self.inside.sort_unstable();
+        self.closed = closed.into_iter().collect();
+        self.closed.iter_mut().for_each(|entry| entry.1.sort_unstable());
+        let last = |tokens: &[Sized]| tokens.last().map_or(0, |token| u32::from(token.0));
+        let closed = self.closed.iter().map(|entry| last(&entry.1)).max();
+        self.out_of_reach = closed.map_or(0, |length| length + 1);
+        self.longest = self.longest.max(last(&self.inside)).max(closed.unwrap_or(0));
+        self.deepest = self.deepest.max(self.longest);
+    }
+
+    pub(crate) fn memory_usage(&self) -> usize {
+        let closed: usize = self.closed.iter().map(|entry| 8 * entry.1.len() + 32).sum();
+        8 * self.inside.len() + closed
+    }
+}
+
+/// Visits every item over characters that lead on in a row, with the number of these. Returns how many of them begin a text at most.
+fn each_over<E: Copy>(trie: &CharTrie<E>, row: &Row, mut visit: impl FnMut(u16, &Item<E>)) -> u32 {
+    let (mut todo, mut deepest) = (vec![(trie.root(), 0u16)], 0);
+    while let Some((node, length)) = todo.pop() {
+        deepest = deepest.max(u32::from(length));
+        trie.items(node).iter().for_each(|item| visit(length, item));
+        let live = trie
+            .children(node)
+            .iter()
+            .filter(|child| row.target(child.character) != RegexId::NEVER);
+        todo.extend(live.map(|child| (child, length.saturating_add(1))));
+    }
+    deepest
+}
+
+/// The kinds of characters with which a text of a term may begin.
+struct LiveKinds {
+    /// Those of which some character may.
+    some: u16,
+    /// Those of which every character may.
+    all: u16,
+}
+
+impl LiveKinds {
+    fn of(row: &Row) -> LiveKinds {
+        let (mut some, mut dead) = (0, 0);
+        let pieces = row.pieces();
+        for (i, &(start, target)) in pieces.iter().enumerate() {
+            let end = pieces.get(i + 1).map_or(MAX_CHAR, |next| next.0 - 1);
+            let kinds = if target == RegexId::NEVER { &mut dead } else { &mut some };
+            *kinds |= (0..KINDS.len()).fold(0, |all, kind| all | u16::from(touches(1 << kind, start, end)) << kind);
+        }
+        LiveKinds { some, all: some & !dead }
+    }
+
+    /// The slices of strings some token of which may begin a text.
+    fn slices<'s>(&self, slices: &'s [Slice]) -> impl Iterator<Item = (usize, &'s Slice)> {
+        let some = self.some;
+        let slices = slices.iter().enumerate();
+        slices.filter(move |(_, slice)| slice.is_for_strings() && slice.kinds & some != 0)
+    }
+
+    /// Whether the first characters of a slice's tokens leave it open that all of them can be read.
+    fn may_take(&self, slice: &Slice) -> bool {
+        slice.kinds & !self.all == 0 || slice.tail_kinds != slice.kinds && self.all & SPACE_KIND != 0
     }
 }
 

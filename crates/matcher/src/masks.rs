@@ -14,7 +14,7 @@ use crate::trace::Trace;
 use crate::vocabulary::Vocabulary;
 use crate::walk::{Base, Found, Walk, DOUBTFUL};
 use penstock_automata::{Limit, RegexId, INFINITE};
-use penstock_schema::ShapeId;
+use penstock_schema::{AskId, ShapeId};
 use penstock_tokens::{bitmask, TokenId, TokenTrie, TokenizerInfo};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -519,7 +519,7 @@ fn memo_key(run: &mut Run<'_>, vocabulary: &Vocabulary, control: Control) -> Con
     match control {
         Control::Text(text) => Control::Text(Text {
             text: TextId::UNKEPT,
-            ..cut_lengths(run, text, vocabulary.longest)
+            ..cut_lengths(run, vocabulary, text)
         }),
         Control::Key(key) => Control::Key(name_key(run, vocabulary, key)),
         Control::Number(number) => {
@@ -579,8 +579,11 @@ fn walked(config: Config, key: Control) -> Config {
     }
 }
 
-fn cut_lengths(run: &Run<'_>, text: Text, longest: u32) -> Text {
-    let regexes = &run.core.schemas.regexes;
+fn cut_lengths(run: &mut Run<'_>, vocabulary: &Vocabulary, text: Text) -> Text {
+    if let Some(cut) = cut_star(run, vocabulary, text) {
+        return cut;
+    }
+    let (regexes, longest) = (&run.core.schemas.regexes, vocabulary.longest);
     let far = longest.saturating_add(regexes.max_min_length(text.goal)).saturating_add(1);
     // Whether every length that the counters leave is that of a text, whatever a token takes of it.
     let is_solid = regexes.is_class_star(text.goal);
@@ -588,6 +591,37 @@ fn cut_lengths(run: &Run<'_>, text: Text, longest: u32) -> Text {
     let is_far = text.max > far && (is_solid || text.min <= 1);
     let max = if is_far { INFINITE } else { text.max };
     Text { min, max, ..text }
+}
+
+/// [`cut_lengths`] at a boundary inside a counted number of characters of some set, whatever comes behind them: a token is read
+/// there by its length alone, so lengths that no token of such characters reaches are one. None where that is not known.
+fn cut_star(run: &mut Run<'_>, vocabulary: &Vocabulary, text: Text) -> Option<Text> {
+    let regexes = &mut run.core.schemas.regexes;
+    let is_star = regexes.is_class_star(text.goal);
+    let is_bounded = (text.min, text.max) != (0, INFINITE);
+    if text.partial != Partial::None || is_bounded != is_star || is_star && text.parts != 0 {
+        return None;
+    }
+    let (star, least) = match is_star {
+        true => (text.goal, text.min),
+        false => regexes.leading_count(text.goal)?,
+    };
+    // A limit that is met here is met by the walk too, which says so.
+    let table = Walk::new(run, vocabulary).star_table(star).ok()?;
+    if is_star {
+        let max = if text.max >= table.longest { INFINITE } else { text.max };
+        let min = text.min.min(table.out_of_reach);
+        return Some(Text { min, max, ..text });
+    }
+    // No token gets behind the counted characters: what it takes of them leaves some to come, so nothing else and no end can follow.
+    (least > table.deepest).then_some(Text {
+        goal: star,
+        min: table.out_of_reach,
+        max: INFINITE,
+        parts: 0,
+        ask: AskId(0),
+        ..text
+    })
 }
 
 fn available_names<'n>(run: &'n mut Run<'_>, config: &Config) -> Result<&'n [u64], Limit> {

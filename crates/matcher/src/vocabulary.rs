@@ -79,7 +79,7 @@ pub const KINDS: [&[(u32, u32)]; 12] = [
 const JSON_SPECIAL_KINDS: u16 = 1 << 7 | 1 << 8 | 1 << 9;
 
 /// The kind of the space.
-const SPACE_KIND: u16 = 1 << 3;
+pub const SPACE_KIND: u16 = 1 << 3;
 
 /// The bytes that stand for a character behind a backslash, but for the quote and `u`.
 pub const ESCAPE_LETTERS: &[u8] = b"\\/bfnrt";
@@ -114,6 +114,14 @@ pub enum Ending {
     Inside(Partial),
     /// Behind the closing quote, with this rest.
     Closed(u32),
+}
+
+impl Ending {
+    /// Whether it stands inside the UTF-8 of a character, which is none of ASCII then.
+    #[inline]
+    pub fn is_cut(self) -> bool {
+        matches!(self, Ending::Inside(Partial::Utf8 { .. }))
+    }
 }
 
 /// Fewer tokens than this make no slice of their own.
@@ -447,5 +455,7 @@ fn in_strings(info: &TokenizerInfo, ids: &[TokenId], slices: &[Slice], rests: &T
         };
         texts.push((content.chars().map(u32::from).collect(), Item { token, ending }));
     }
+    // At each node unfinished characters come last, to be passed over where none of them can be read.
+    texts.sort_by_key(|(_, item): &(Box<[u32]>, Item<Ending>)| item.ending.is_cut());
     CharTrie::new(texts)
 }

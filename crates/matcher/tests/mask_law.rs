@@ -227,6 +227,48 @@ fn numbers_that_no_token_tells_apart_share_their_masks() {
     }
 }
 
+/// Enough tokens of few letters for slices, of digits, and such as leave a set of characters, close a string or go on behind it.
+fn texts() -> Vec<String> {
+    let letters = || ('a'..='f').map(String::from);
+    let pairs = || letters().flat_map(|first| letters().map(move |second| first.clone() + &second));
+    let mut all: Vec<String> = pairs().collect();
+    all.extend(
+        pairs()
+            .take(14)
+            .flat_map(|pair| letters().map(move |third| pair.clone() + &third)),
+    );
+    all.extend((0..=99).map(|number| format!("{number:02}")));
+    let more = [
+        "abcde", "fade-", "abc-1", "-ab", "--", "a\"", "ab\"", "abc\",\"", "\",\"a", "\"]", "1\"", "ab1", "é", "aé", "éa",
+        "ab\\u00", "\\u0061", "a\\", "g", "fg", "A", "AB", "aB", " a", "face",
+    ];
+    all.extend(more.map(String::from));
+    all
+}
+
+#[test]
+fn masks_of_counted_characters_follow_the_law() {
+    let texts = texts();
+    let extra: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (i, item) in [
+        r#""pattern":"^[a-f0-9]{12}-[a-f]{2}$""#,
+        r#""pattern":"^[a-f]{9,11}(-[0-9]{6}|g)$""#,
+        r#""pattern":"^[a-fé]{2,7}$""#,
+        r#""pattern":"^[0-9]*$","minLength":3,"maxLength":9"#,
+        r#""pattern":"^[ -~]+$","minLength":10,"maxLength":10"#,
+        r#""anyOf":[{"pattern":"^[a-f]{8}$"},{"pattern":"^[a-f]{12}-"}]"#,
+        r#""pattern":"^([0-9]{16})$""#,
+    ]
+    .iter()
+    .enumerate()
+    {
+        let schema = format!(r#"{{"type":"array","items":{{"type":"string",{item}}}}}"#);
+        let value = serde_json::from_str(&schema).expect("JSON");
+        let grammar = Grammar::from_json_schema(value, JsonOptions::default());
+        check_grammar(&grammar, &schema, &extra, 1 + i as u64);
+    }
+}
+
 /// A mask that was looked up while a token was read must go when the matcher leaves the state, whose number is used again.
 #[test]
 fn a_mask_goes_with_its_state() {
