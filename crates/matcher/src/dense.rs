@@ -195,15 +195,19 @@ impl Walk<'_, '_> {
         let fits = |tokens: &[Sized]| tokens.partition_point(|token| u32::from(token.0) <= text.max);
         let inside = &star.inside[..fits(&star.inside)];
         self.found.add(inside.iter().map(|token| token.1), None);
-        if star.closed.is_empty() {
+        let in_reach = |tokens: &[Sized]| tokens.partition_point(|token| u32::from(token.0) < text.min)..fits(tokens);
+        // Where no token ends the string nothing is asked of what stands around it.
+        if star.closed.iter().all(|entry| in_reach(&entry.1).is_empty()) {
             return Ok(());
         }
         let rests = self.rests_after(frame, Verdicts::TRUE)?;
         for (rest, tokens) in &star.closed {
-            let Some(&guard) = rests.get(rest) else { continue };
-            let from = tokens.partition_point(|token| u32::from(token.0) < text.min);
-            let closed = &tokens[from..fits(tokens).max(from)];
-            self.found.add(closed.iter().map(|token| token.1), guard);
+            let (Some(&guard), range) = (rests.get(rest), in_reach(tokens)) else {
+                continue;
+            };
+            if !range.is_empty() {
+                self.found.add(tokens[range].iter().map(|token| token.1), guard);
+            }
         }
         Ok(())
     }

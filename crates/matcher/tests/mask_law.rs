@@ -191,39 +191,48 @@ fn masks_of_numbers_follow_the_law() {
     }
 }
 
+/// Behind each of the texts, written one after another, the grammar needs no mask that it had not made behind the first.
+fn check_shared(schema: &str, extra: &[&str], first: &str, others: &[&str]) {
+    let info = vocabulary(extra);
+    let value = serde_json::from_str(schema).expect("JSON");
+    let grammar = Grammar::from_json_schema(value, JsonOptions::default());
+    let compiled = Arc::new(CompiledGrammar::new(&grammar, info.clone()).expect("compiles"));
+    let mut matcher = Matcher::new(compiled.clone()).expect("a start");
+    let mut row = vec![0; bitmask::words_for(info.vocab_size())];
+    let mut fill_behind = |text: &str| {
+        assert!(matcher.accept_bytes(text.as_bytes()).expect("no limit"), "{text} in {schema}");
+        matcher.fill_next_token_bitmask(&mut row).expect("a mask");
+        compiled.mask_counts()
+    };
+    let counts = fill_behind(first);
+    for other in others {
+        assert_eq!(fill_behind(other), counts, "{other} in {schema}");
+    }
+}
+
 #[test]
-fn numbers_that_no_token_tells_apart_share_their_masks() {
-    let info = vocabulary(&NUMERALS);
-    for (schema, first, others) in [
+fn states_that_no_token_tells_apart_share_their_masks() {
+    for (items, first, others) in [
+        (r#""type":"number""#, "[3.25", &[",4.125", ",12345.0", ",1.123456789"][..]),
+        (r#""type":"integer""#, "[31", &[",4", ",123456789"]),
+        (r#""maximum":2e30,"type":"integer""#, "[31", &[",4", ",123456789"]),
+    ] {
+        let schema = format!(r#"{{"type":"array","items":{{{items}}}}}"#);
+        check_shared(&schema, &NUMERALS, first, others);
+    }
+    let texts = texts();
+    let extra: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (items, first, others) in [
+        (r#""pattern":"^[a-f0-9]{30}-[a-f]$""#, "[\"", &["a", "bc0", "def"][..]),
+        (r#""pattern":"^[a-f]{28}$""#, "[\"a", &["a", "bcc", "def"]),
         (
-            r#"{"type":"array","items":{"type":"number"}}"#,
-            "[3.25",
-            vec!["4.125", "12345.0", "1.123456789"],
-        ),
-        (
-            r#"{"type":"array","items":{"type":"integer"}}"#,
-            "[31",
-            vec!["4", "123456789"],
-        ),
-        (
-            r#"{"type":"array","items":{"maximum":2e30,"type":"integer"}}"#,
-            "[31",
-            vec!["4", "123456789"],
+            r#""pattern":"^[0-9]*$","minLength":30,"maxLength":50"#,
+            "[\"",
+            &["1", "023", "4567"],
         ),
     ] {
-        let value = serde_json::from_str(schema).expect("JSON");
-        let grammar = Grammar::from_json_schema(value, JsonOptions::default());
-        let compiled = Arc::new(CompiledGrammar::new(&grammar, info.clone()).expect("compiles"));
-        let mut matcher = Matcher::new(compiled.clone()).expect("a start");
-        let mut row = vec![0; bitmask::words_for(info.vocab_size())];
-        assert!(matcher.accept_bytes(first.as_bytes()).expect("no limit"));
-        matcher.fill_next_token_bitmask(&mut row).expect("a mask");
-        let counts = compiled.mask_counts();
-        for other in others {
-            assert!(matcher.accept_bytes(format!(",{other}").as_bytes()).expect("no limit"));
-            matcher.fill_next_token_bitmask(&mut row).expect("a mask");
-            assert_eq!(compiled.mask_counts(), counts, "{other} in {schema}");
-        }
+        let schema = format!(r#"{{"type":"array","items":{{"type":"string",{items}}}}}"#);
+        check_shared(&schema, &extra, first, others);
     }
 }
 
