@@ -26,12 +26,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from records import make_parser, report, save_record
+from records import make_parser, pyplot, report, save_record
 
 TASKS = ("record", "records", "blank")
 NUM_PROMPTS = 6
@@ -277,6 +278,29 @@ def print_tables(record: dict[str, Any]) -> None:
                 )
 
 
+def plot(record: dict[str, Any], path: Path) -> None:
+    """Speed beside plain decoding, for every task a bar an arm, with the worst round as a line in it; above 1 a draft pays."""
+    backends = record["backends"]
+    figure, grid = pyplot().subplots(len(backends), 1, figsize=(13, 4.5 * len(backends)), squeeze=False)
+    for axes, (backend, tasks) in zip(grid[:, 0], backends.items(), strict=True):
+        arms = list(dict.fromkeys(arm for row in tasks.values() for arm in row["arms"] if "plain" not in arm))
+        width = 0.8 / len(arms)
+        for number, arm in enumerate(arms):
+            cells = [(at, row["arms"][arm]) for at, row in enumerate(tasks.values()) if arm in row["arms"]]
+            places = [at + number * width for at, _ in cells]
+            speeds, worst = [cell["speed"] for _, cell in cells], [cell["worst"] for _, cell in cells]
+            axes.bar(places, speeds, width, label=arm)
+            axes.hlines(worst, [at - width / 2 for at in places], [at + width / 2 for at in places], color="black", linewidth=1)
+        axes.axhline(1, color="grey", linewidth=0.8)
+        axes.set_xticks(
+            [at + 0.4 - width / 2 for at in range(len(tasks))], [name.replace(", ", "\n") for name in tasks], fontsize=8
+        )
+        axes.set(title=backend, ylabel="plain time / time (line: worst round)")
+        axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
 def main() -> int:
     parser = make_parser(__doc__)
     parser.add_argument("--headline", action="store_true")
@@ -301,7 +325,7 @@ def main() -> int:
 
             torch.set_num_threads(1)
         measure_backend(backend, options, record, save)
-    report("end-to-end", record, options, print_tables)
+    report("end-to-end", record, options, print_tables, plot)
     return 0
 
 
