@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from four_grammars import GRAMMARS, TEXTS
-from peers import ENGINES, UnsupportedError, installed
+from peers import ENGINES, IN_TURN, UnsupportedError, installed
 from reading import read, smallest, time_first_mask
 from records import make_parser, percentiles, pyplot, report, versions
 from tqdm import tqdm
@@ -136,7 +136,7 @@ def plot(record: dict[str, Any], path: Path) -> None:
 
 def main() -> int:
     parser = make_parser(__doc__)
-    parser.add_argument("--engines", default=",".join(ENGINES))
+    parser.add_argument("--engines", default=",".join(name for name in ENGINES if name != IN_TURN))
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from peers import MASK_ENGINES, installed
+from peers import IN_TURN, MASK_ENGINES, installed
 from reading import NUM_ROUNDS, PLACES, merged
 from records import make_parser, percentiles, pyplot, report, versions
 from tqdm import tqdm
@@ -39,7 +39,6 @@ from workers import Worker
 
 SHARED = Path(os.environ.get("PENSTOCK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 SECONDS_PER_CASE = 2
-IN_TURN = "penstock_in_turn"
 TURNS = ("first visits", "repeats")
 COLUMNS = ("p50", "p90", "p99", "p99.9", "max", "mean")
 STEP_AIMS = {"p50": 0.3, "p90": 0.12, "p99": 0.15, "p99.9": 0.15, "max": 0.2, "mean": 0.08}

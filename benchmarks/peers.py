@@ -276,9 +276,10 @@ class LmFormatEnforcer:
 
 MASK_ENGINES = ("penstock", "llguidance", "xgrammar")
 """Those with bitmasks, context-free grammars and calls for batches."""
+IN_TURN = "penstock_in_turn"
 ENGINES = {
     "penstock": Penstock,
-    "penstock_in_turn": PenstockInTurn,
+    IN_TURN: PenstockInTurn,
     "llguidance": LLGuidance,
     "xgrammar": XGrammar,
     "outlines_core": OutlinesCore,

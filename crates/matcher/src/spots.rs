@@ -17,8 +17,8 @@ use std::sync::Arc;
 /// Most steps that are noted (`max_known_steps`); beyond it all are forgotten, so that what is used now finds room.
 const MAX_STEPS: usize = 65_536;
 
-/// Most spots, and most nests, that are noted (`max_known_spots`).
-const MAX_SPOTS: usize = 8_192;
+/// Most spots, and most nests, that are noted (`max_known_spots`): two for each level of the deepest nesting that is read.
+const MAX_SPOTS: usize = 32_768;
 
 /// Most containers that are looked at to learn the nest of a state about which nothing is known (`max_nest_climb`).
 const MAX_CLIMB: usize = 32;
