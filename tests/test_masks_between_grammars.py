@@ -9,7 +9,7 @@ from typing import Any
 
 import penstock
 import pytest
-from helpers.engine import byte_info, byte_vocabulary, mask_of, pick
+from helpers.engine import byte_info, byte_vocabulary, mask_of, masks_before, pick
 from helpers.json_walk import PIECES
 from helpers.random_schemas import schemas
 from hypothesis import given, settings
@@ -44,11 +44,7 @@ def fresh() -> penstock.GrammarCompiler:
 
 def read(compiled: penstock.CompiledGrammar, text: str) -> list[set[int]]:
     """The mask before every byte."""
-    matcher, masks = penstock.Matcher(compiled), []
-    for byte in text.encode():
-        masks.append(mask_of(matcher, VOCABULARY.size))
-        assert matcher.accept_bytes(bytes([byte])), text
-    return masks
+    return masks_before(compiled, text.encode(), VOCABULARY.size)
 
 
 def walk_beside(compiler: penstock.GrammarCompiler, schema: Any, rng: random.Random) -> None:

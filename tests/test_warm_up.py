@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 
 import penstock
 import pytest
-from helpers.engine import byte_info, byte_vocabulary, mask_of
+from helpers.engine import byte_info, byte_vocabulary, masks_before
 from helpers.json_walk import PIECES
 
 INFO, VOCABULARY = byte_info(PIECES), byte_vocabulary(PIECES)
@@ -30,11 +30,7 @@ ENDLESS = {"type": "object", "properties": {f"{a}{b}": {"maxLength": 9} for a in
 
 def read(compiled: penstock.CompiledGrammar, text: bytes) -> list[set[int]]:
     """The mask before every byte."""
-    matcher, masks = penstock.Matcher(compiled), []
-    for byte in text:
-        masks.append(mask_of(matcher, VOCABULARY.size))
-        assert matcher.accept_bytes(bytes([byte]))
-    return masks
+    return masks_before(compiled, text, VOCABULARY.size)
 
 
 @pytest.mark.parametrize("kind", ["schema", "rules"])

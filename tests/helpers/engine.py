@@ -75,6 +75,15 @@ def mask_of(matcher: penstock.Matcher, vocab_size: int) -> set[int]:
     return ids
 
 
+def masks_before(compiled: penstock.CompiledGrammar, text: bytes, vocab_size: int) -> list[set[int]]:
+    """The mask before every byte of a text that the grammar takes."""
+    matcher, masks = penstock.Matcher(compiled), []
+    for byte in text:
+        masks.append(mask_of(matcher, vocab_size))
+        assert matcher.accept_bytes(bytes([byte])), text
+    return masks
+
+
 def accepted_alone(matcher: penstock.Matcher, tokens: Iterable[int]) -> set[int]:
     """The tokens that a fork takes."""
     return {token for token in tokens if matcher.fork().accept_token(token)}

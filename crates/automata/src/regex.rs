@@ -98,6 +98,18 @@ pub(crate) enum Node {
     External(u32),
 }
 
+impl Node {
+    /// The terms that it is made of; those behind the tables of an arena are not among them.
+    pub(crate) fn parts(&self) -> Vec<RegexId> {
+        match self {
+            Node::Concat(head, tail) => vec![*head, *tail],
+            Node::Or(parts) | Node::And(parts) => parts.to_vec(),
+            Node::Not(part) | Node::Repeat { body: part, .. } => vec![*part],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// What is known of a term at its birth.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Facts {

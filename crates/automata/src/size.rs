@@ -129,12 +129,7 @@ impl Regexes {
                     stack.push(child);
                 }
             };
-            match self.node(part) {
-                Node::Concat(head, tail) => [*head, *tail].into_iter().for_each(&mut visit),
-                Node::Or(parts) => parts.iter().copied().for_each(&mut visit),
-                Node::Repeat { body, .. } => visit(*body),
-                _ => {}
-            }
+            self.node(part).parts().into_iter().for_each(&mut visit);
         }
         let mut parts: Vec<RegexId> = seen.into_iter().collect();
         parts.sort_unstable();

@@ -18,26 +18,13 @@ impl Regexes {
                 let ends = set.ranges().iter().flat_map(|&(low, high)| [low, high]);
                 out.extend(ends.flat_map(u32::to_le_bytes));
             }
-            &Node::Concat(head, tail) => {
-                out.push(3);
-                return Some((vec![head, tail], true));
-            }
-            Node::Or(parts) => {
-                out.push(4);
-                return Some((parts.to_vec(), false));
-            }
-            Node::And(parts) => {
-                out.push(5);
-                return Some((parts.to_vec(), false));
-            }
-            &Node::Not(part) => {
-                out.push(6);
-                return Some((vec![part], true));
-            }
-            &Node::Repeat { body, min, max } => {
+            Node::Concat(..) => out.push(3),
+            Node::Or(_) => out.push(4),
+            Node::And(_) => out.push(5),
+            Node::Not(_) => out.push(6),
+            &Node::Repeat { min, max, .. } => {
                 out.push(7);
                 out.extend([min, max].into_iter().flat_map(u32::to_le_bytes));
-                return Some((vec![body], true));
             }
             &Node::Words { list, low, high, depth } => {
                 let words = &self.words[list as usize][low as usize..high as usize];
@@ -52,6 +39,9 @@ impl Regexes {
             }
             Node::Loop { .. } | Node::Scan { .. } | Node::External(_) => return None,
         }
-        Some((Vec::new(), true))
+        Some((
+            self.node(term).parts(),
+            !matches!(self.node(term), Node::Or(_) | Node::And(_)),
+        ))
     }
 }

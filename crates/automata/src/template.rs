@@ -24,7 +24,13 @@ impl Template {
         while let Some(&part) = parts.get(at) {
             at += 1;
             if seen.insert(part, part).is_none() {
-                parts.extend(children(regexes.node(part))?);
+                if matches!(
+                    regexes.node(part),
+                    Node::Words { .. } | Node::Loop { .. } | Node::Scan { .. } | Node::External(_)
+                ) {
+                    return None;
+                }
+                parts.extend(regexes.node(part).parts());
             }
         }
         let mut parts: Vec<RegexId> = seen.into_keys().filter(|part| part.0 >= NUM_CONSTANTS).collect();
@@ -58,17 +64,6 @@ impl Regexes {
         }
         numbers[template.root.0 as usize]
     }
-}
-
-/// The parts of a node, if all are terms.
-fn children(node: &Node) -> Option<Vec<RegexId>> {
-    Some(match node {
-        Node::Never | Node::Empty | Node::Class(_) => Vec::new(),
-        Node::Concat(head, tail) => vec![*head, *tail],
-        Node::Or(parts) | Node::And(parts) => parts.to_vec(),
-        Node::Not(part) | Node::Repeat { body: part, .. } => vec![*part],
-        Node::Words { .. } | Node::Loop { .. } | Node::Scan { .. } | Node::External(_) => return None,
-    })
 }
 
 /// The node with other numbers for its parts. Lists stay sorted.

@@ -76,23 +76,15 @@ impl Run<'_> {
                 }
             }
             b'{' if kinds.has(Kinds::OBJECT) => {
-                if let Some(record) = self.fact_open(ask, frame, true)? {
-                    let object = Container {
-                        record,
-                        object: true,
-                        ..self.new_container(style, frame)
-                    };
-                    self.open(ask, object, out);
+                if let Some((object, frame)) = self.open(ask, (style, frame), true)? {
+                    let gap = self.style(&object).after_open(object.depth);
+                    out.push(Control::Name { gap, first: true }, frame);
                 }
             }
             b'[' if kinds.has(Kinds::ARRAY) => {
-                if let Some(record) = self.fact_open(ask, frame, false)? {
-                    let array = Container {
-                        record,
-                        object: false,
-                        ..self.new_container(style, frame)
-                    };
-                    self.open(ask, array, out);
+                if let Some((array, frame)) = self.open(ask, (style, frame), false)? {
+                    let gap = self.style(&array).after_open(array.depth);
+                    out.push(Control::FirstItem(gap), frame);
                 }
             }
             _ => {}
@@ -101,7 +93,7 @@ impl Run<'_> {
     }
 
     /// A container inside `parent`, whose record and kind the caller fills in.
-    pub(crate) fn new_container(&mut self, style: u8, parent: FrameId) -> Container {
+    fn new_container(&mut self, style: u8, parent: FrameId) -> Container {
         let depth = match self.core.styles[usize::from(style)] {
             Style::Indented(_) => self.fact_depth(parent),
             _ => self.stack.depth(parent),
@@ -122,16 +114,24 @@ impl Run<'_> {
         }
     }
 
-    fn open(&mut self, ask: AskId, container: Container, out: &mut Frontier) {
-        let gap = self.style(&container).after_open(container.depth);
+    /// Opens an object or array that answers `ask` in the frame `parent`, with its own frame; None if there is no such answer.
+    pub(crate) fn open(
+        &mut self,
+        ask: AskId,
+        (style, parent): (u8, FrameId),
+        object: bool,
+    ) -> Result<Option<(Container, FrameId)>, Limit> {
+        let Some(record) = self.fact_open(ask, parent, object)? else {
+            return Ok(None);
+        };
+        let container = Container {
+            record,
+            object,
+            ..self.new_container(style, parent)
+        };
         let frame = self.stack.push(container);
         self.name_opened(ask, frame, &container);
-        let control = if container.object {
-            Control::Name { gap, first: true }
-        } else {
-            Control::FirstItem(gap)
-        };
-        out.push(control, frame);
+        Ok(Some((container, frame)))
     }
 
     /// Where the text of a value starts that is read in this frame.

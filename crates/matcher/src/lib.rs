@@ -37,6 +37,8 @@ mod spots;
 mod stack;
 mod sweeps;
 mod techniques;
+#[cfg(test)]
+mod testing;
 mod text;
 mod trace;
 mod vocabulary;

@@ -302,9 +302,12 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The name at a place of the list of endings.
-    pub(crate) fn ending(&self, place: u32) -> u32 {
-        self.endings.as_deref().unwrap_or_default()[place as usize]
+    /// The number of a declared name, which may be noted by its place in the list of endings.
+    pub(crate) fn declared_name(&self, noted: u32) -> u32 {
+        match noted.checked_sub(FIRST_ENDING) {
+            Some(place) => self.endings.as_deref().unwrap_or_default()[place as usize],
+            None => noted,
+        }
     }
 
     fn named_member(&mut self, frame: FrameId, name: u32) -> Result<Option<Member>, Limit> {
@@ -316,10 +319,7 @@ impl<'a> Run<'a> {
             let class = RegexId::from_index(class);
             return self.core.schemas.take_of_class(container.record, container.seen, class);
         }
-        let name = match name.checked_sub(FIRST_ENDING) {
-            Some(place) => self.ending(place),
-            None => name,
-        };
+        let name = self.declared_name(name);
         self.core
             .schemas
             .take(container.record, container.seen, self.core.paths.name(name))

@@ -438,18 +438,13 @@ fn look_up(known: &mut Known, run: &mut Run<'_>, control: Control) -> Result<Opt
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::vocabulary;
     use crate::{CompiledGrammar, Matcher};
     use penstock_grammar::{Grammar, JsonOptions};
     use penstock_tokens::{bitmask, TokenizerInfo};
     use std::sync::Arc;
 
-    fn vocabulary() -> Arc<TokenizerInfo> {
-        let mut tokens: Vec<Vec<u8>> = (0..=255u8).map(|byte| vec![byte]).collect();
-        tokens.extend([&b"\",\""[..], b"ab", b"\":"].map(<[u8]>::to_vec));
-        tokens.push(b"<eos>".to_vec());
-        let stop = tokens.len() as u32 - 1;
-        Arc::new(TokenizerInfo::new(tokens, vec![stop], vec![], None).expect("a usable vocabulary"))
-    }
+    const WORDS: [&str; 3] = ["\",\"", "ab", "\":"];
 
     fn compile(schema: &str, info: &Arc<TokenizerInfo>) -> Arc<CompiledGrammar> {
         let schema = serde_json::from_str(schema).expect("JSON");
@@ -475,11 +470,11 @@ mod tests {
 
     #[test]
     fn what_is_dropped_is_made_again_and_grammars_keep_what_they_took() {
-        let info = vocabulary();
+        let info = vocabulary(&WORDS);
         let (first, second) = (compile(FIRST, &info), compile(SECOND, &info));
         let masks = read(&first, TEXT);
         let num_made = first.mask_counts().1;
-        let expected = read(&compile(SECOND, &vocabulary()), TEXT);
+        let expected = read(&compile(SECOND, &vocabulary(&WORDS)), TEXT);
         assert_eq!(read(&second, TEXT), expected);
         assert!(second.mask_counts().1 < second.mask_counts().0 as u64, "something is shared");
         let shared = &first.vocabulary.shared;

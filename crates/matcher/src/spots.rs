@@ -288,6 +288,7 @@ mod tests {
     use crate::compiled::CompiledGrammar;
     use crate::matcher::Matcher;
     use crate::techniques::{Technique, Techniques};
+    use crate::testing::vocabulary;
     use penstock_grammar::{Grammar, JsonOptions};
     use penstock_tokens::{bitmask, TokenizerInfo};
 
@@ -305,11 +306,7 @@ mod tests {
         let words = [
             "ab", "a b", "\":", "\": ", "}]", "},", " {\"", "{\"", "[{", "12", "]}", "\", \"", "é",
         ];
-        let mut tokens: Vec<Vec<u8>> = (0..=255u8).map(|byte| vec![byte]).collect();
-        tokens.extend(words.iter().map(|text| text.as_bytes().to_vec()));
-        tokens.push(b"<eos>".to_vec());
-        let stop = tokens.len() as u32 - 1;
-        let info = Arc::new(TokenizerInfo::new(tokens, vec![stop], vec![], None).expect("a usable vocabulary"));
+        let info = vocabulary(&words);
         let schema = serde_json::from_str(&SCHEMA.replace("\\#", "#")).expect("a schema");
         let grammar = Grammar::from_json_schema(schema, JsonOptions::default());
         Arc::new(CompiledGrammar::with_techniques(&grammar, info, techniques).expect("compiles"))

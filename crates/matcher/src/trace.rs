@@ -13,7 +13,7 @@
 //! that meets one of these *loses* its trace, and its mask stays with its grammar.
 use crate::control::{Control, Key, Text};
 use crate::core::Core;
-use crate::question::{PathStep, FIRST_ENDING, FIRST_NAME_CLASS, UNMENTIONED_NAME};
+use crate::question::{PathStep, FIRST_NAME_CLASS, UNMENTIONED_NAME};
 use crate::run::{started_item, started_member, Run};
 use crate::stack::{Container, Doubt, Frame, FrameId};
 use penstock_automata::{Limit, RegexId};
@@ -398,11 +398,7 @@ impl Run<'_> {
         let member = match noted {
             UNMENTIONED_NAME => self.fact_other_member(frame, noted)?,
             _ => {
-                let own = match noted.checked_sub(FIRST_ENDING) {
-                    Some(place) => self.ending(place),
-                    None => noted,
-                };
-                let name = self.core.paths.name(own).to_owned();
+                let name = self.core.paths.name(self.declared_name(noted)).to_owned();
                 self.fact_member(frame, &name, noted)?
             }
         };
@@ -417,15 +413,7 @@ impl Run<'_> {
             Frame::Container(container) => container.style,
             _ => self.trace.as_ref().map_or(0, |trace| trace.style),
         };
-        if let Some(record) = self.fact_open(ask, parent, object)? {
-            let container = Container {
-                record,
-                object,
-                ..self.new_container(style, parent)
-            };
-            let frame = self.stack.push(container);
-            self.name_opened(ask, frame, &container);
-        }
+        self.open(ask, (style, parent), object)?;
         Ok(())
     }
 
